@@ -1,0 +1,101 @@
+package protocol
+
+import "encoding/binary"
+
+// Version is the first byte of every frame. It is a control character, so
+// that no text protocol can begin with it.
+const Version = 1
+
+// HeaderLen is the size of a frame's header.
+const HeaderLen = sizeofVersion + sizeofOpcode + sizeofFlags + sizeofRequest + sizeofLength
+
+const (
+	sizeofVersion = 1
+	sizeofOpcode  = 1
+	sizeofFlags   = 2
+	sizeofRequest = 4
+	sizeofLength  = 4
+)
+
+// Flags are the bits of a header that an opcode gives a meaning; every other
+// bit is zero.
+type Flags uint16
+
+// The flags of each request.
+const (
+	// ListRecursive lists the whole tree below the path.
+	ListRecursive Flags = 1 << 0
+
+	// StatNoFollow describes a symbolic link itself.
+	StatNoFollow Flags = 1 << 0
+
+	// GetIfMatch sends the file only if it still has the given etag.
+	GetIfMatch Flags = 1 << 0
+
+	// PutCreateOnly fails with exists where the path is taken.
+	PutCreateOnly Flags = 1 << 0
+	// PutIfMatch replaces only a file that has the given etag.
+	PutIfMatch Flags = 1 << 1
+	// PutEager sends DATA without waiting for READY, and gets none.
+	PutEager Flags = 1 << 2
+	// PutParents makes missing parent directories.
+	PutParents Flags = 1 << 3
+
+	// MkdirParents makes missing parents and accepts an existing directory.
+	MkdirParents Flags = 1 << 0
+
+	// RemoveRecursive removes a directory with all it holds.
+	RemoveRecursive Flags = 1 << 0
+
+	// RenameNoReplace fails with exists where the new path is taken.
+	RenameNoReplace Flags = 1 << 0
+	// RenameParents makes missing parent directories of the new path.
+	RenameParents Flags = 1 << 1
+)
+
+// Header is the fixed start of every frame.
+type Header struct {
+	Opcode  Opcode
+	Flags   Flags
+	Request uint32 // the request it belongs to; 0 for the connection itself
+	Length  uint32 // of the payload, in bytes
+}
+
+// appendTo appends the twelve bytes of h.
+func (h Header) appendTo(b []byte) []byte {
+	b = append(b, Version, byte(h.Opcode))
+	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags))
+	b = binary.BigEndian.AppendUint32(b, h.Request)
+	return binary.BigEndian.AppendUint32(b, h.Length)
+}
+
+// parseHeader reads the header at the start of b, which holds at least
+// HeaderLen bytes, and checks it as a frame sent by from.
+func parseHeader(b []byte, from Side) (Header, error) {
+	if b[0] != Version {
+		return Header{}, protocolErrorf(Unsupported, "version %d of the protocol is not spoken here, only %d", b[0], Version)
+	}
+	h := Header{
+		Opcode:  Opcode(b[1]),
+		Flags:   Flags(binary.BigEndian.Uint16(b[2:])),
+		Request: binary.BigEndian.Uint32(b[4:]),
+		Length:  binary.BigEndian.Uint32(b[8:]),
+	}
+	return h, h.check(from)
+}
+
+// check tells whether h is a legal header for its opcode.
+func (h Header) check(from Side) error {
+	row, ok := h.Opcode.row()
+	switch {
+	case !ok:
+		return protocolErrorf(Protocol, "%s is unknown", h.Opcode)
+	case row.from&from == 0:
+		return protocolErrorf(Protocol, "%s is not sent by this side", h.Opcode)
+	case h.Flags&^row.flags != 0:
+		return protocolErrorf(Protocol, "%s has unknown flags 0x%04x", h.Opcode, uint16(h.Flags&^row.flags))
+	case h.Length < row.minPayload || h.Length > row.maxPayload:
+		return protocolErrorf(Protocol, "%s has a payload of %d bytes, not %d to %d", h.Opcode, h.Length, row.minPayload, row.maxPayload)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package protocol
+
+import "encoding/binary"
+
+// magic is the start of every HELLO. Its first byte is no character of any
+// text, and the line ends after the letters show a connection that rewrites
+// them (the idea is that of the PNG signature, RFC 2083 section 12.11).
+const magic = "\x89FTPD\r\n\x1a"
+
+const magicLen = 8
+
+// Hello opens a connection; it is the client's first frame.
+type Hello struct {
+	none
+	InFlight uint16 // replies to this many requests the client can take at once; 0 is an error
+	Agent    string // the client's name and version, for the log
+}
+
+// Opcode returns OpHello.
+func (Hello) Opcode() Opcode { return OpHello }
+
+func (m Hello) appendPayload(b []byte) []byte {
+	b = append(b, magic...)
+	b = binary.BigEndian.AppendUint16(b, m.InFlight)
+	return appendText(b, m.Agent)
+}
+
+func (m *Hello) decode(c *cursor, _ Flags) {
+	if string(c.take(len(magic))) != magic {
+		c.fail("has the wrong magic")
+	}
+	if m.InFlight = c.uint16(); m.InFlight == 0 {
+		c.fail("accepts no request in flight")
+	}
+	m.Agent = c.text("agent", MaxAgent)
+}
+
+// Features are what a server tells about itself in WELCOME.
+type Features uint32
+
+// The features of a server.
+const (
+	// FeatureReadOnly says that every change is refused.
+	FeatureReadOnly Features = 1 << iota
+	// FeatureDurable says that OK to a PUT means synced to the disk.
+	FeatureDurable
+)
+
+// Welcome answers HELLO.
+type Welcome struct {
+	none
+	InFlight  uint16 // requests the server accepts at once; 0 is an error
+	Features  Features
+	BlockSize uint32 // in bytes; always BlockSize in version 1
+	Agent     string // the server's name and version
+}
+
+// Opcode returns OpWelcome.
+func (Welcome) Opcode() Opcode { return OpWelcome }
+
+func (m Welcome) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, m.InFlight)
+	b = binary.BigEndian.AppendUint32(b, uint32(m.Features))
+	b = binary.BigEndian.AppendUint32(b, m.BlockSize)
+	return appendText(b, m.Agent)
+}
+
+func (m *Welcome) decode(c *cursor, _ Flags) {
+	if m.InFlight = c.uint16(); m.InFlight == 0 {
+		c.fail("accepts no request in flight")
+	}
+	m.Features = Features(c.uint32())
+	if m.BlockSize = c.uint32(); m.BlockSize != BlockSize {
+		c.fail("has blocks of %d bytes, not %d", m.BlockSize, BlockSize)
+	}
+	m.Agent = c.text("agent", MaxAgent)
+}
+
+// Ping asks for a Pong with the same content.
+type Ping struct {
+	none
+	Content []byte // at most MaxPing bytes
+}
+
+// Opcode returns OpPing.
+func (Ping) Opcode() Opcode { return OpPing }
+
+func (m Ping) appendPayload(b []byte) []byte { return append(b, m.Content...) }
+func (m *Ping) decode(c *cursor, _ Flags)    { m.Content = c.take(len(c.rest)) }
+
+// Pong answers a Ping.
+type Pong struct {
+	none
+	Content []byte // that of the Ping
+}
+
+// Opcode returns OpPong.
+func (Pong) Opcode() Opcode { return OpPong }
+
+func (m Pong) appendPayload(b []byte) []byte { return append(b, m.Content...) }
+func (m *Pong) decode(c *cursor, _ Flags)    { m.Content = c.take(len(c.rest)) }
+
+// Cancel ends the request whose number its frame carries: the server answers
+// that request with ERROR cancelled unless it has already finished.
+type Cancel struct{ none }
+
+// Opcode returns OpCancel.
+func (Cancel) Opcode() Opcode { return OpCancel }
+
+func (Cancel) appendPayload(b []byte) []byte { return b }
+func (*Cancel) decode(*cursor, Flags)        {}
+
+// Bye says that the client sends no further request. The server finishes
+// those in flight and closes.
+type Bye struct{ none }
+
+// Opcode returns OpBye.
+func (Bye) Opcode() Opcode { return OpBye }
+
+func (Bye) appendPayload(b []byte) []byte { return b }
+func (*Bye) decode(*cursor, Flags)        {}
+
+// Goaway says that the server takes no further request on this connection. It
+// finishes those in flight and closes.
+type Goaway struct {
+	none
+	Code    Code
+	Message string
+}
+
+// Opcode returns OpGoaway.
+func (Goaway) Opcode() Opcode { return OpGoaway }
+
+func (m Goaway) appendPayload(b []byte) []byte {
+	return appendText(append(b, byte(m.Code)), m.Message)
+}
+
+func (m *Goaway) decode(c *cursor, _ Flags) {
+	m.Code = Code(c.uint8())
+	m.Message = c.text("sentence", MaxSentence)
+}

@@ -1,0 +1,146 @@
+package protocol
+
+import "encoding/binary"
+
+// Get asks for a file or a range of it: META, DATA as often as needed, END.
+type Get struct {
+	Flags  Flags  // GetIfMatch
+	Offset uint64 // where the range begins, in bytes; past the end is an empty range
+	Length uint64 // of the range, in bytes; SizeUnknown is all that follows
+	ETag   ETag   // what the file must still be, with GetIfMatch
+	Path   string
+}
+
+// Opcode returns OpGet.
+func (Get) Opcode() Opcode { return OpGet }
+
+func (m Get) flags() Flags { return m.Flags }
+
+func (m Get) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Offset)
+	b = binary.BigEndian.AppendUint64(b, m.Length)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.ETag))
+	return appendText(b, m.Path)
+}
+
+func (m *Get) decode(c *cursor, flags Flags) {
+	m.Flags = flags
+	m.Offset = c.uint64()
+	m.Length = c.uint64()
+	m.ETag = ETag(c.uint64())
+	m.Path = c.text("path", MaxPath)
+	if m.Offset > MaxFileSize {
+		c.fail("begins at %d, past the largest file", m.Offset)
+	}
+	if m.Length != SizeUnknown && m.Length > MaxFileSize-m.Offset {
+		c.fail("asks for %d bytes at %d, past the largest file", m.Length, m.Offset)
+	}
+}
+
+// Put stores a file: the client sends DATA as often as needed and END, and the
+// server answers READY (unless PutEager) and at last OK.
+type Put struct {
+	Flags Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents
+	Size  uint64 // in bytes, or SizeUnknown
+	Mtime int64  // nanoseconds since 1970-01-01 UTC, or NoTime
+	Mode  uint32 // permission bits; 0 is the server's default
+	ETag  ETag   // what the path must still be, with PutIfMatch
+	Path  string
+}
+
+// Opcode returns OpPut.
+func (Put) Opcode() Opcode { return OpPut }
+
+func (m Put) flags() Flags { return m.Flags }
+
+func (m Put) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Size)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Mtime))
+	b = binary.BigEndian.AppendUint32(b, m.Mode)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.ETag))
+	return appendText(b, m.Path)
+}
+
+func (m *Put) decode(c *cursor, flags Flags) {
+	m.Flags = flags
+	m.Size = c.uint64()
+	m.Mtime = int64(c.uint64())
+	m.Mode = c.mode()
+	m.ETag = ETag(c.uint64())
+	m.Path = c.text("path", MaxPath)
+	if m.Size != SizeUnknown && m.Size > MaxFileSize {
+		c.fail("has %d bytes, more than the largest file", m.Size)
+	}
+}
+
+// Ready lets the client of a PUT send its data from an offset on.
+type Ready struct {
+	none
+	Offset uint64 // in bytes; the server already holds what is before it
+}
+
+// Opcode returns OpReady.
+func (Ready) Opcode() Opcode { return OpReady }
+
+func (m Ready) appendPayload(b []byte) []byte { return binary.BigEndian.AppendUint64(b, m.Offset) }
+func (m *Ready) decode(c *cursor, _ Flags)    { m.Offset = c.uint64() }
+
+// Data is one block of a file, or one piece of a block where a range begins
+// or ends inside it.
+type Data struct {
+	none
+	Offset uint64 // of Bytes in the file
+	Digest Digest // the BlockDigest of Bytes
+	Bytes  []byte // 1 to BlockSize bytes, not across a block boundary
+}
+
+// Opcode returns OpData.
+func (Data) Opcode() Opcode { return OpData }
+
+func (m Data) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Offset)
+	b = append(b, m.Digest[:]...)
+	return append(b, m.Bytes...)
+}
+
+func (m *Data) decode(c *cursor, _ Flags) {
+	m.Offset = c.uint64()
+	copy(m.Digest[:], c.take(DigestLen))
+	m.Bytes = c.take(len(c.rest))
+	if m.Offset > MaxFileSize || m.Offset%BlockSize+uint64(len(m.Bytes)) > BlockSize {
+		c.fail("has %d bytes at %d, across a block boundary", len(m.Bytes), m.Offset)
+	}
+}
+
+// Verify reports whether the bytes have their digest.
+func (m Data) Verify() bool { return BlockDigest(m.Bytes) == m.Digest }
+
+const endLen = 8 + 8 + 1 + DigestLen
+
+// End follows the last DATA of a transfer, or answers SUM.
+type End struct {
+	none
+	Size      uint64 // bytes that the digest covers
+	ETag      ETag   // of the file that was sent; 0 from a client
+	Algorithm Algorithm
+	Digest    Digest // over the blocks of this transfer
+}
+
+// Opcode returns OpEnd.
+func (End) Opcode() Opcode { return OpEnd }
+
+func (m End) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Size)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.ETag))
+	b = append(b, byte(m.Algorithm))
+	return append(b, m.Digest[:]...)
+}
+
+func (m *End) decode(c *cursor, _ Flags) {
+	m.Size = c.uint64()
+	m.ETag = ETag(c.uint64())
+	if m.Algorithm = Algorithm(c.uint8()); m.Algorithm != XXH3Tree {
+		c.fail("has a digest by the unknown algorithm %d", m.Algorithm)
+	}
+	copy(m.Digest[:], c.take(DigestLen))
+}

@@ -1,0 +1,122 @@
+// Package storage is what a session needs from the place files are kept:
+// a directory (package local), and later other stores. Nothing above it
+// assumes a descriptor.
+//
+// Every method may block for as long as a disk does, so the loop never calls
+// one: they run on the offload pool, several at a time. All are safe for
+// concurrent use unless said otherwise.
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Storage is a tree of files.
+type Storage interface {
+	// Stat describes a path. follow says whether a symbolic link at its end
+	// is followed; one that leads out of the tree is an error.
+	Stat(path Path, follow bool) (Info, error)
+	// Open opens a regular file for reading. Anything else is ErrIsDirectory
+	// or ErrInvalid; a named pipe never blocks it.
+	Open(path Path) (File, error)
+	// List returns the entries of a directory, or with recursive of the whole
+	// tree below it. Symbolic links are listed and not followed.
+	List(path Path, recursive bool) (Lister, error)
+	// Create begins a file that appears under path only when it is committed.
+	Create(path Path, options CreateOptions) (Staging, error)
+	// Mkdir makes a directory. mode holds permission bits, 0 is the default;
+	// parents makes missing parents too and accepts an existing directory.
+	Mkdir(path Path, mode uint32, parents bool) error
+	// Remove removes a file, a link or an empty directory, or with recursive
+	// a tree, and returns how many entries went. It stops, with the context's
+	// error, soon after ctx is done; what is gone by then stays gone.
+	Remove(ctx context.Context, path Path, recursive bool) (int, error)
+	// Rename moves a file or a directory, replacing a file at to.
+	Rename(from, to Path, options RenameOptions) error
+	// Close gives up what the storage holds. No other call may follow.
+	Close() error
+}
+
+// CreateOptions are the conditions of a Create. The zero value replaces
+// whatever file is there.
+type CreateOptions struct {
+	CreateOnly bool   // the path must not exist, now and at the commit
+	IfMatch    uint64 // the ETag the path must have, now and at the commit; 0 is any
+	Parents    bool   // make missing parent directories
+	Size       int64  // the size to come in bytes, to fail early for want of space; negative is unknown
+}
+
+// RenameOptions refine a Rename. The zero value replaces and makes nothing.
+type RenameOptions struct {
+	NoReplace bool // fail with fs.ErrExist where to is taken
+	Parents   bool // make missing parent directories of to
+}
+
+// File is an open regular file. It reads what it was opened as, even if the
+// path names another file by now.
+type File interface {
+	// ReadAt is that of io.ReaderAt.
+	ReadAt(p []byte, offset int64) (int, error)
+	// Stat describes the file as it is now, so that a caller sees by the ETag
+	// whether it changed since the last time.
+	Stat() (Info, error)
+	Close() error
+}
+
+// Lister walks the entries of a listing in no particular order and in bounded
+// memory. One goroutine uses it at a time.
+type Lister interface {
+	// Next returns the next entry, io.EOF after the last. A directory that
+	// cannot be read is an entry with Err set, and the walk goes on.
+	Next() (Entry, error)
+	Close() error
+}
+
+// Staging is a file in the making, hidden from every listing. WriteAt may be
+// called concurrently; Commit or Abort ends it.
+type Staging interface {
+	// WriteAt is that of io.WriterAt.
+	WriteAt(p []byte, offset int64) (int, error)
+	// Commit gives the file its mode and time, makes it durable (unless the
+	// storage was told otherwise), puts it under its path in one step and
+	// makes that durable too. On an error nothing is left behind and the path
+	// is as it was.
+	Commit(attributes Attributes) (Info, error)
+	// Abort forgets the file. After Commit it does nothing.
+	Abort() error
+}
+
+// Attributes are what a file gets besides its bytes.
+type Attributes struct {
+	Mode  uint32    // permission bits; 0 is the storage's default
+	Mtime time.Time // the zero time is that of the commit
+}
+
+// Kind says what a path names.
+type Kind uint8
+
+// The kinds.
+const (
+	Regular Kind = iota + 1
+	Directory
+	Symlink
+	Special // a device, a socket, a named pipe
+)
+
+// Info describes a path.
+type Info struct {
+	Kind   Kind
+	Mode   uint32 // permission bits
+	Size   int64  // in bytes; of a regular file only
+	Mtime  time.Time
+	ETag   uint64 // changes whenever the content may have; never 0 for a regular file
+	Target string // of a symbolic link
+}
+
+// Entry is one line of a listing.
+type Entry struct {
+	Path string // below the listed directory, with slashes
+	Info
+	Err error // why this directory could not be read; Info may be partial then
+}

@@ -1,0 +1,88 @@
+package reactor
+
+import "sync/atomic"
+
+// The sizes of buffers, in bytes. A buffer is of the smallest that holds what
+// is asked for.
+const (
+	SmallBuffer  = 16 << 10
+	MediumBuffer = 68 << 10  // 64 KiB and the headers around them
+	LargeBuffer  = 260 << 10 // 256 KiB and the headers around them
+)
+
+var bufferSizes = [...]int{SmallBuffer, MediumBuffer, LargeBuffer}
+
+// keepFree bounds the memory that free buffers of one size hold on to, in
+// bytes; the rest goes back to the garbage collector.
+const keepFree = 8 << 20
+
+// Buffer is memory lent by the loop. Whoever holds it may use all of Bytes;
+// exactly one holds it at a time.
+type Buffer struct {
+	Bytes []byte // of one of the sizes above
+	class uint8
+	sent  int // while it is queued as output: bytes already written
+	len   int // while it is queued as output: bytes to write
+}
+
+// buffers is the one pool of a loop. It counts what is lent, so that all
+// connections together stay within a limit.
+type buffers struct {
+	limit int64
+	lent  atomic.Int64 // written by the loop only
+	free  [len(bufferSizes)][]*Buffer
+}
+
+func classOf(size int) uint8 {
+	for class, have := range bufferSizes {
+		if size <= have {
+			return uint8(class)
+		}
+	}
+	panic("reactor: no buffer is that large")
+}
+
+// has reports whether there is memory for a buffer. Large buffers leave an
+// eighth of the limit to the others, so that transfers never starve what is
+// small.
+func (p *buffers) has(class uint8) bool {
+	limit := p.limit
+	if bufferSizes[class] == LargeBuffer {
+		limit -= limit / 8
+	}
+	return p.lent.Load()+int64(bufferSizes[class]) <= limit
+}
+
+// get lends a buffer, or nil over the limit.
+func (p *buffers) get(size int) *Buffer {
+	class := classOf(size)
+	if !p.has(class) {
+		return nil
+	}
+	return p.must(class)
+}
+
+// must lends a buffer whatever the limit says.
+func (p *buffers) must(class uint8) *Buffer {
+	p.lent.Add(int64(bufferSizes[class]))
+	if last := len(p.free[class]) - 1; last >= 0 {
+		b := p.free[class][last]
+		p.free[class][last] = nil
+		p.free[class] = p.free[class][:last]
+		return b
+	}
+	return &Buffer{Bytes: make([]byte, bufferSizes[class]), class: class}
+}
+
+func (p *buffers) put(b *Buffer) {
+	b.sent, b.len = 0, 0
+	p.lent.Add(-int64(len(b.Bytes)))
+	if len(p.free[b.class])*len(b.Bytes) < keepFree {
+		p.free[b.class] = append(p.free[b.class], b)
+	}
+}
+
+// trim lets go of every free buffer.
+func (p *buffers) trim() {
+	clear(p.free[:])
+}

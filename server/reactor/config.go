@@ -1,0 +1,51 @@
+package reactor
+
+import (
+	"log/slog"
+	"time"
+
+	"ftpd/selector"
+)
+
+// Config is what a loop can be told. A zero field is its default; negative
+// values are not allowed.
+type Config struct {
+	Selector      selector.Kind      // default Auto, the best of the platform
+	NewSession    func(Peer) Session // makes the session of an accepted connection; required
+	Logger        *slog.Logger       // default slog.Default
+	MaxClients    int                // connections at once, default 10,000; one over it is told so by its session
+	Memory        int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
+	ReadBudget    int                // bytes that one connection may read in its turn, default 1 MiB
+	WriteBudget   int                // bytes that one connection may write in its turn, default 1 MiB
+	LowWater      int                // bytes of queued output below which a session is asked for more, default 512 KiB
+	QuickWorkers  int                // goroutines of the quick lane, default 16
+	SlowWorkers   int                // goroutines of the slow lane, default 16
+	DrainTimeout  time.Duration      // how long a shutdown waits for what is in flight, default 30 s
+	LingerTimeout time.Duration      // how long the last words of a connection may take, default 5 s
+	AcceptPause   time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
+}
+
+const minMemory = 4 << 20
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Logger, slog.Default())
+	setDefault(&c.MaxClients, 10_000)
+	setDefault(&c.Memory, 256<<20)
+	setDefault(&c.ReadBudget, 1<<20)
+	setDefault(&c.WriteBudget, 1<<20)
+	setDefault(&c.LowWater, 512<<10)
+	setDefault(&c.QuickWorkers, 16)
+	setDefault(&c.SlowWorkers, 16)
+	setDefault(&c.DrainTimeout, 30*time.Second)
+	setDefault(&c.LingerTimeout, 5*time.Second)
+	setDefault(&c.AcceptPause, 200*time.Millisecond)
+	c.Memory = max(c.Memory, minMemory)
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

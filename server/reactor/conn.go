@@ -1,0 +1,232 @@
+package reactor
+
+import (
+	"net/netip"
+	"time"
+
+	"ftpd/selector"
+)
+
+// phase is how far a connection is in its life.
+//
+//	        Finish            output written        peer's EOF, or time is up
+//	open ------------> flushing ------------> lingering ------------> closed
+//	  \__________________/______________________/_______________________^
+//	             Abort, an I/O error, the end of the server
+type phase uint8
+
+const (
+	// open: bytes go both ways.
+	open phase = iota
+	// flushing: the session is done; what is queued is written, input waits.
+	flushing
+	// lingering: our side is shut; input is dropped until the peer closes, or
+	// a reset would destroy our last words on their way (RFC 9293 3.6.1, and
+	// RFC 1122 4.2.2.13).
+	lingering
+	// closed: nothing more happens; the descriptor goes at the round's end.
+	closed
+)
+
+// nextPhases is the transition table.
+var nextPhases = [...][]phase{
+	open:      {flushing, closed},
+	flushing:  {lingering, closed},
+	lingering: {closed},
+	closed:    {},
+}
+
+// Conn is one connection as the loop sees it. It implements Link.
+type Conn struct {
+	loop      *Loop
+	session   Session
+	transport transport
+	fd        int
+	index     int // in Loop.conns
+
+	phase    phase
+	interest selector.Interest // as registered; 0 is not registered
+	ignored  bool              // input came while the session was paused
+	blocked  bool              // the last write would have blocked
+	hungry   bool              // the session waits for memory, in Loop.hungry
+	touched  bool              // in Loop.touched
+	again    bool              // in Loop.again
+	eof      bool              // the peer sends no more
+	reason   Reason
+
+	output  fifo[*Buffer]
+	queued  int
+	jobs    int // on the offload pool
+	timer   timer
+	moved   time.Time
+	in, out int64
+}
+
+// Peer is where a connection comes from.
+type Peer struct {
+	Address netip.AddrPort
+	Full    bool // there are as many connections as the server takes, without this one
+}
+
+func (c *Conn) setPhase(next phase) {
+	for _, allowed := range nextPhases[c.phase] {
+		if allowed == next {
+			c.phase = next
+			c.enter(next)
+			return
+		}
+	}
+	panic("reactor: illegal transition of a connection")
+}
+
+// enter runs what belongs to the beginning of a phase.
+func (c *Conn) enter(p phase) {
+	switch p {
+	case open:
+		panic("reactor: a connection is opened once")
+	case flushing:
+		c.loop.touch(c)
+	case lingering:
+		if err := c.transport.CloseWrite(); err != nil || c.eof {
+			c.setPhase(closed)
+			return
+		}
+		c.loop.timers.set(&c.timer, c.loop.now.Add(c.loop.config.LingerTimeout))
+	case closed:
+		c.loop.timers.remove(&c.timer)
+		c.dropOutput()
+		c.loop.dead = append(c.loop.dead, c)
+	}
+}
+
+func (c *Conn) dropOutput() {
+	for c.output.len() > 0 {
+		c.loop.buffers.put(c.output.pop())
+	}
+	c.queued = 0
+}
+
+// Reserve is part of Link. What is written to a connection that has ended goes
+// nowhere.
+func (c *Conn) Reserve(n int) []byte {
+	if c.phase != open {
+		return c.loop.scratch[:0:n]
+	}
+	class := classOf(n)
+	if c.output.len() > 0 {
+		tail := *c.output.last()
+		if len(tail.Bytes)-tail.len >= n {
+			return tail.Bytes[tail.len:tail.len]
+		}
+		class = max(class, classOf(MediumBuffer)) // much is coming: fewer, larger writes
+	}
+	b := c.loop.buffers.must(class)
+	c.output.push(b)
+	return b.Bytes[:0]
+}
+
+// Commit is part of Link.
+func (c *Conn) Commit(b []byte) {
+	if c.phase != open {
+		return
+	}
+	tail := *c.output.last()
+	tail.len += len(b)
+	c.queued += len(b)
+	c.loop.touch(c)
+}
+
+// Send is part of Link.
+func (c *Conn) Send(b *Buffer, n int) {
+	if c.phase != open {
+		c.loop.buffers.put(b)
+		return
+	}
+	if n <= SmallBuffer/2 { // a copy costs less than a write of its own
+		c.Commit(append(c.Reserve(n), b.Bytes[:n]...))
+		c.Release(b)
+		return
+	}
+	b.len = n
+	c.output.push(b)
+	c.queued += n
+	c.loop.touch(c)
+}
+
+// Queued is part of Link.
+func (c *Conn) Queued() int { return c.queued }
+
+// Buffer is part of Link.
+func (c *Conn) Buffer(size int) *Buffer {
+	b := c.loop.buffers.get(size)
+	if b == nil && !c.hungry {
+		c.hungry = true
+		c.loop.hungry[classOf(size)].push(c)
+	}
+	return b
+}
+
+// Release is part of Link.
+func (c *Conn) Release(b *Buffer) { c.loop.buffers.put(b) }
+
+// Offload is part of Link.
+func (c *Conn) Offload(lane Lane, job Job) {
+	c.jobs++
+	c.loop.jobs++
+	c.loop.offload.submit(lane, completion{conn: c, job: job})
+}
+
+// Again is part of Link.
+func (c *Conn) Again() {
+	if !c.again && c.phase == open {
+		c.again = true
+		c.loop.again = append(c.loop.again, c)
+	}
+}
+
+// SetDeadline is part of Link.
+func (c *Conn) SetDeadline(t time.Time) {
+	if c.phase == open {
+		c.loop.timers.set(&c.timer, t)
+	}
+}
+
+// Moved is part of Link.
+func (c *Conn) Moved() time.Time { return c.moved }
+
+// Counts is part of Link.
+func (c *Conn) Counts() (in, out int64) { return c.in, c.out }
+
+// Finish is part of Link.
+func (c *Conn) Finish(reason Reason) {
+	if c.phase == open {
+		c.reason = reason
+		c.setPhase(flushing)
+		c.loop.timers.set(&c.timer, c.loop.now.Add(c.loop.config.LingerTimeout))
+	}
+}
+
+// Abort is part of Link.
+func (c *Conn) Abort(reason Reason) {
+	if c.phase == closed {
+		return
+	}
+	if c.phase == open {
+		c.reason = reason
+	}
+	c.setPhase(closed)
+}
+
+// expire is called when the connection's timer is due.
+func (c *Conn) expire(now time.Time) {
+	if c.phase == open {
+		c.loop.guard(c, func() { c.session.Expire(now) })
+		c.loop.touch(c)
+		return
+	}
+	if quiet := now.Sub(c.moved); c.phase == flushing && quiet < c.loop.config.LingerTimeout {
+		c.loop.timers.set(&c.timer, c.moved.Add(c.loop.config.LingerTimeout))
+		return // it still takes what we write
+	}
+	c.Abort(c.reason)
+}

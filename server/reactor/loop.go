@@ -1,0 +1,294 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/selector"
+)
+
+// Loop serves the connections of one listening socket. It has no state outside
+// itself: a process may run several.
+type Loop struct {
+	config   Config
+	selector *selector.Selector
+	offload  *offload
+	buffers  buffers
+	timers   timers
+	listener listener
+
+	now     time.Time
+	conns   []*Conn
+	events  []selector.Event
+	batch   []completion
+	touched []*Conn // to be settled in this round
+	again   []*Conn // to be resumed in the next round
+	hungry  [len(bufferSizes)]fifo[*Conn]
+	dead    []*Conn // to be closed at the end of this round
+	jobs    int     // of all connections, on the offload pool
+	scratch [SmallBuffer]byte
+
+	draining bool
+	forced   bool // the time to drain is over
+	drain    timer
+	shutdown atomic.Bool
+	abort    atomic.Bool
+	stats    stats
+}
+
+// stats is what other goroutines may see of a loop.
+type stats struct {
+	conns, accepted, jobs atomic.Int64
+}
+
+// Stats are figures about a loop, each exact at some moment of the last round.
+type Stats struct {
+	Connections int64 // open now
+	Accepted    int64 // since the start
+	Jobs        int64 // on the offload pool now
+	Memory      int64 // bytes of buffers lent now
+}
+
+// New makes a loop over a listening socket, which it owns from then on: see
+// Listen. Run starts it.
+func New(listenFD int, config Config) (*Loop, error) {
+	config = config.withDefaults()
+	s, err := selector.Open(config.Selector)
+	if err != nil {
+		return nil, err
+	}
+	l := &Loop{config: config, selector: s, buffers: buffers{limit: config.Memory}}
+	l.offload = newOffload(config.QuickWorkers, config.SlowWorkers, l.wake)
+	l.listener = listener{loop: l, fd: listenFD}
+	l.listener.timer.owner = &l.listener
+	l.drain.owner = drainTimer{l}
+	if err := l.listener.resume(); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close())
+	}
+	return l, nil
+}
+
+// Selector returns the kind of selector in use.
+func (l *Loop) Selector() selector.Kind { return l.selector.Kind() }
+
+// Stats returns the loop's figures. Any goroutine may call it.
+func (l *Loop) Stats() Stats {
+	return Stats{
+		Connections: l.stats.conns.Load(),
+		Accepted:    l.stats.accepted.Load(),
+		Jobs:        l.stats.jobs.Load(),
+		Memory:      l.buffers.lent.Load(),
+	}
+}
+
+// Shutdown stops accepting and drains: Run returns when every connection has
+// finished, or after Config.DrainTimeout. Any goroutine may call it, also more
+// than once.
+func (l *Loop) Shutdown() {
+	l.shutdown.Store(true)
+	l.wake()
+}
+
+// Abort closes every connection at once and makes Run return. Any goroutine
+// may call it.
+func (l *Loop) Abort() {
+	l.abort.Store(true)
+	l.wake()
+}
+
+func (l *Loop) wake() {
+	if err := l.selector.Wake(); err != nil && !errors.Is(err, selector.ErrClosed) {
+		l.config.Logger.Error("cannot wake the selector", "error", err)
+	}
+}
+
+// Run serves until Shutdown has drained or Abort was called. Its error is that
+// of the selector, without which nothing can be served.
+func (l *Loop) Run() error {
+	l.now = time.Now()
+	var err error
+	for err == nil && !l.finished() {
+		err = l.round()
+	}
+	for _, c := range l.conns {
+		c.Abort(ReasonDrainTimeout)
+	}
+	l.bury()
+	l.listener.close()
+	l.finishJobs()
+	return errors.Join(err, l.selector.Close())
+}
+
+// round is one turn of the loop.
+func (l *Loop) round() error {
+	var err error
+	l.events, err = l.selector.Select(l.events, l.timeout()) // 1. wait
+	if err != nil {
+		return fmt.Errorf("select: %w", err)
+	}
+	l.now = time.Now() // 2. the only look at the clock
+	again := l.again
+	l.again = nil
+	for _, event := range l.events { // 3. events
+		l.serve(event)
+	}
+	l.complete()              // 4. completions
+	for _, c := range again { // 5. what the last round left over
+		c.again = false
+		l.resume(c)
+	}
+	l.feed()            // 6. memory for those who wait for it
+	l.timers.run(l.now) // 7. deadlines
+	l.checkShutdown()
+	l.settleAll() // 8. write, refill, adjust interest
+	l.bury()      // 9. close
+	return nil
+}
+
+func (l *Loop) timeout() time.Duration {
+	if len(l.again) > 0 {
+		return 0
+	}
+	for class := range l.hungry {
+		if l.hungry[class].len() > 0 && l.buffers.has(uint8(class)) {
+			return 0
+		}
+	}
+	return l.timers.wait(l.now)
+}
+
+func (l *Loop) serve(event selector.Event) {
+	switch owner := event.Key.Data().(type) {
+	case *listener:
+		owner.accept()
+	case *Conn:
+		if event.Ready&selector.Write != 0 {
+			owner.blocked = false
+			l.touch(owner)
+		}
+		if event.Ready&selector.Read != 0 {
+			l.readable(owner)
+		}
+	}
+}
+
+// complete hands the jobs that have run to their sessions.
+func (l *Loop) complete() {
+	l.batch = l.offload.completed(l.batch)
+	for _, done := range l.batch {
+		c := done.conn
+		c.jobs--
+		l.jobs--
+		if done.err != nil {
+			l.config.Logger.Error("a job failed", "error", done.err)
+			c.Abort(ReasonInternal)
+		}
+		l.guard(c, func() { c.session.Complete(l.now, done.job) })
+		l.touch(c)
+	}
+	l.stats.jobs.Store(int64(l.jobs))
+}
+
+func (l *Loop) resume(c *Conn) {
+	if c.phase == open {
+		l.guard(c, func() { c.session.Resume(l.now) })
+	}
+	l.touch(c)
+}
+
+// feed resumes the connections that wait for memory, first come first served,
+// as long as there is some.
+func (l *Loop) feed() {
+	for class := range l.hungry {
+		waiting := &l.hungry[class]
+		for range waiting.len() {
+			if !l.buffers.has(uint8(class)) {
+				break
+			}
+			c := waiting.pop()
+			c.hungry = false
+			l.resume(c)
+		}
+	}
+}
+
+// touch has a connection settled at the end of the round.
+func (l *Loop) touch(c *Conn) {
+	if !c.touched && c.phase != closed {
+		c.touched = true
+		l.touched = append(l.touched, c)
+	}
+}
+
+func (l *Loop) settleAll() {
+	for i := 0; i < len(l.touched); i++ { // settling may touch more
+		c := l.touched[i]
+		c.touched = false
+		l.settle(c)
+	}
+	clear(l.touched)
+	l.touched = l.touched[:0]
+}
+
+// bury closes what has died in this round. Until here every descriptor stayed
+// open, so no event of the round could name a new connection by mistake.
+func (l *Loop) bury() {
+	for i := 0; i < len(l.dead); i++ {
+		c := l.dead[i]
+		l.guard(c, func() { c.session.Closed(l.now, c.reason) })
+		if c.interest != 0 {
+			if _, err := l.selector.Unregister(c.fd); err != nil {
+				l.config.Logger.Error("cannot forget a connection", "error", err)
+			}
+		}
+		_ = unix.Close(c.fd) // the peer learns nothing from its result
+		l.remove(c)
+	}
+	clear(l.dead)
+	l.dead = l.dead[:0]
+	if len(l.conns) == 0 {
+		l.buffers.trim()
+	}
+}
+
+func (l *Loop) remove(c *Conn) {
+	last := l.conns[len(l.conns)-1]
+	l.conns[c.index], last.index = last, c.index
+	l.conns[len(l.conns)-1] = nil
+	l.conns = l.conns[:len(l.conns)-1]
+	l.stats.conns.Store(int64(len(l.conns)))
+}
+
+func (l *Loop) add(fd int, peer netip.AddrPort) {
+	c := &Conn{
+		loop:      l,
+		transport: plain{fd},
+		fd:        fd,
+		index:     len(l.conns),
+		moved:     l.now,
+	}
+	c.timer.owner = c
+	c.session = l.config.NewSession(Peer{Address: peer, Full: len(l.conns) >= l.config.MaxClients})
+	l.conns = append(l.conns, c)
+	l.stats.conns.Store(int64(len(l.conns)))
+	l.stats.accepted.Add(1)
+	l.guard(c, func() { c.session.Open(l.now, c) })
+	l.touch(c)
+}
+
+// guard calls a session and turns its panic into the end of its connection.
+func (l *Loop) guard(c *Conn, call func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.config.Logger.Error("a session panicked", "panic", p, "stack", string(debug.Stack()))
+			c.Abort(ReasonInternal)
+		}
+	}()
+	call()
+}

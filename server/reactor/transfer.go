@@ -1,0 +1,158 @@
+package reactor
+
+import "ftpd/selector"
+
+// readable serves a connection that has input, within the byte budget of its
+// turn.
+func (l *Loop) readable(c *Conn) {
+	l.touch(c)
+	switch c.phase {
+	case open:
+		l.guard(c, func() { l.read(c) })
+	case flushing:
+		c.ignored = true
+	case lingering:
+		l.discard(c)
+	case closed:
+	}
+}
+
+func (l *Loop) read(c *Conn) {
+	for budget := l.config.ReadBudget; c.phase == open && !c.eof; {
+		if c.session.Paused() {
+			c.ignored = true
+			return
+		}
+		space := c.session.Input(l.now)
+		if len(space) == 0 {
+			c.ignored = true
+			return
+		}
+		n, err := c.transport.Read(space)
+		switch {
+		case err == errWouldBlock:
+			c.session.Received(l.now, 0)
+			return
+		case err != nil:
+			c.Abort(ReasonReset)
+			return
+		case n == 0:
+			c.eof = true
+			c.session.Received(l.now, 0)
+			c.session.EOF(l.now)
+			return
+		}
+		c.moved = l.now
+		c.in += int64(n)
+		c.session.Received(l.now, n)
+		if n < len(space) { // the socket is empty
+			return
+		}
+		if budget -= n; budget <= 0 { // the rest stays readable, and comes after the others
+			return
+		}
+	}
+}
+
+// discard drops what a peer still sends to a connection that has ended.
+func (l *Loop) discard(c *Conn) {
+	for range 16 {
+		n, err := c.transport.Read(l.scratch[:])
+		if err == errWouldBlock {
+			return
+		}
+		if err != nil || n == 0 {
+			c.setPhase(closed)
+			return
+		}
+	}
+}
+
+// settle ends a connection's part of a round: it writes, lets the session
+// refill what was written, and adjusts what the selector watches.
+func (l *Loop) settle(c *Conn) {
+	if c.phase == closed {
+		return
+	}
+	l.write(c)
+	if c.phase == open && !c.blocked && c.queued < l.config.LowWater {
+		l.guard(c, func() { c.session.Resume(l.now) })
+		if c.queued > 0 {
+			c.Again() // written in the next round, after the others had their turn
+		}
+	}
+	if c.phase == flushing && c.queued == 0 {
+		c.setPhase(lingering)
+	}
+	l.watch(c)
+}
+
+// write writes queued output until it is gone, the socket is full or the
+// budget of the turn is used up.
+func (l *Loop) write(c *Conn) {
+	c.blocked = false
+	for budget := l.config.WriteBudget; c.queued > 0 && budget > 0; {
+		b := *c.output.first()
+		n, err := c.transport.Write(b.Bytes[b.sent:b.len])
+		if err == errWouldBlock {
+			c.blocked = true
+			return
+		}
+		if err != nil {
+			c.Abort(ReasonReset)
+			return
+		}
+		c.moved = l.now
+		c.out += int64(n)
+		c.queued -= n
+		budget -= n
+		if b.sent += n; b.sent == b.len {
+			l.buffers.put(c.output.pop())
+		}
+	}
+	if c.queued > 0 {
+		c.Again()
+	}
+}
+
+// watch makes the selector's interest what the connection needs. Interest in
+// input is dropped only when input came that could not be used: a pause is
+// mostly over before that.
+func (l *Loop) watch(c *Conn) {
+	if c.phase == closed {
+		return
+	}
+	want := c.interest & selector.Read
+	switch {
+	case c.eof || c.phase == flushing:
+		want = 0
+	case c.phase == lingering || !c.session.Paused() && !c.hungry:
+		want = selector.Read
+	case c.ignored:
+		want = 0
+	}
+	c.ignored = false
+	if c.queued > 0 && c.blocked {
+		want |= selector.Write
+	}
+	if err := l.setInterest(c, want); err != nil {
+		l.config.Logger.Error("cannot watch a connection", "error", err)
+		c.Abort(ReasonSelectorError)
+	}
+}
+
+func (l *Loop) setInterest(c *Conn, want selector.Interest) error {
+	var err error
+	switch {
+	case want == c.interest:
+		return nil
+	case want == 0:
+		_, err = l.selector.Unregister(c.fd)
+	case c.interest == 0:
+		_, err = l.selector.Register(c.fd, want, c)
+	default:
+		_, err = l.selector.Modify(c.fd, want, c)
+	}
+	c.interest = want
+	return err
+}

@@ -8,8 +8,8 @@ type Message interface {
 	appendPayload(b []byte) []byte
 }
 
-// decodable is a pointer to a message that can fill itself from a payload.
-type decodable[M any] interface {
+// Decodable is a pointer to a message that can fill itself from a payload.
+type Decodable[M any] interface {
 	*M
 	Message
 	decode(c *cursor, flags Flags)
@@ -25,7 +25,7 @@ func Append[M Message](b []byte, request uint32, m M) []byte {
 
 // Decode returns the message in a frame. The strings of a message are copies;
 // byte slices alias the frame's payload.
-func Decode[M any, P decodable[M]](f Frame) (M, error) {
+func Decode[M any, P Decodable[M]](f Frame) (M, error) {
 	var m M
 	p := P(&m)
 	c := cursor{op: f.Opcode, rest: f.Payload}

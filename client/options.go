@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"io/fs"
+	"math"
+	"net"
+	"time"
+
+	"ftpd/protocol"
+)
+
+// Version is the version of this library, told to servers.
+const Version = "0.1.0"
+
+// Options of a connection. The zero value, or nil, is the default; a negative
+// duration switches a limit off.
+type Options struct {
+	// Agent is what the server is told of the program, at most 255 bytes; the
+	// default is "ftpd-client/" and the version.
+	Agent string
+	// DialTimeout bounds connecting and greeting; the default is 10 seconds.
+	DialTimeout time.Duration
+	// Timeout is how long a connection with open requests may be silent: when
+	// no byte comes or goes for so long, it fails with ErrTimeout. While the
+	// server digests, removes or commits, its answer to a PING counts. The
+	// default is 60 seconds.
+	Timeout time.Duration
+	// InFlight is the most requests in flight, 1 to 65535; the default is 128.
+	// The server may allow fewer.
+	InFlight int
+	// Dial connects; the default is that of net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// withDefaults returns a copy with every default filled in. Durations that
+// are switched off become 0.
+func (o *Options) withDefaults() Options {
+	var filled Options
+	if o != nil {
+		filled = *o
+	}
+	if filled.Agent == "" {
+		filled.Agent = "ftpd-client/" + Version
+	}
+	filled.Agent = filled.Agent[:min(len(filled.Agent), protocol.MaxAgent)]
+	filled.DialTimeout = durationOr(filled.DialTimeout, 10*time.Second)
+	filled.Timeout = durationOr(filled.Timeout, time.Minute)
+	if filled.InFlight <= 0 {
+		filled.InFlight = protocol.DefaultInFlight
+	}
+	filled.InFlight = min(filled.InFlight, math.MaxUint16)
+	if filled.Dial == nil {
+		filled.Dial = new(net.Dialer).DialContext
+	}
+	return filled
+}
+
+func durationOr(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return max(d, 0)
+}
+
+// ListOptions refine a List.
+type ListOptions struct {
+	Recursive bool // the whole tree below the path; symbolic links are not followed
+}
+
+// GetOptions refine a Get. The zero value, or nil, gets the whole file.
+type GetOptions struct {
+	Offset   int64    // where to begin, in bytes; past the end gets nothing
+	Length   int64    // in bytes; 0 is to the end
+	IfMatch  uint64   // the ETag that the file must have; 0 is any
+	Progress Progress // may be nil
+}
+
+// PutOptions refine a Put. The zero value, or nil, replaces what is there and
+// makes missing parent directories.
+type PutOptions struct {
+	// Size is how many bytes the reader has. 0 learns it from an *os.File of
+	// a regular file and from readers with a Len method, and otherwise is
+	// unknown, as a negative value always is. A reader with more or fewer
+	// bytes than its size is a LocalError that wraps ErrChanged.
+	Size       int64
+	Mode       fs.FileMode // permission bits; 0 is the server's default
+	Mtime      time.Time   // the zero time is that of the commit
+	CreateOnly bool        // fail with ErrExists where the path is taken
+	IfMatch    uint64      // the ETag that the path must have; 0 is any
+	NoParents  bool        // fail with ErrNotFound where the parent directory is missing
+	Progress   Progress    // may be nil
+}
+
+// RenameOptions refine a Rename. The zero value, or nil, replaces a file.
+type RenameOptions struct {
+	NoReplace bool // fail with ErrExists where the new path is taken
+	Parents   bool // make missing parent directories of the new path
+}
+
+// TransferOptions refine the transfers of files and trees. The zero value, or
+// nil, is the default.
+type TransferOptions struct {
+	Workers    int             // files at work at once in a tree; the default is 64
+	Progress   Progress        // may be nil
+	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
+	CreateOnly bool            // fail where the target file exists
+}
+
+const defaultWorkers = 64
+
+func (o *TransferOptions) withDefaults() TransferOptions {
+	var filled TransferOptions
+	if o != nil {
+		filled = *o
+	}
+	if filled.Workers <= 0 {
+		filled.Workers = defaultWorkers
+	}
+	if filled.Progress == nil {
+		filled.Progress = noProgress{}
+	}
+	return filled
+}

@@ -1,0 +1,163 @@
+//go:build unix
+
+package local
+
+import (
+	"strings"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// Mkdir implements [storage.Storage]. A mode that the client names is the
+// directory's mode whatever the umask; that of missing parents is the default.
+func (s *Store) Mkdir(path storage.Path, mode uint32, parents bool) error {
+	if err := s.writable(path); err != nil {
+		return err
+	}
+	if parents {
+		d, err := s.makeDirectories(path, mode)
+		if err == nil {
+			d.close()
+		}
+		return s.fail(path, err)
+	}
+	if path == storage.Root {
+		return s.fail(path, unix.EEXIST)
+	}
+	return s.at(path, func(p place) error { return s.mkdir(p, mode) })
+}
+
+// mkdir makes one directory and makes it durable.
+func (s *Store) mkdir(p place, mode uint32) error {
+	initial := mode & 0o777
+	if initial == 0 {
+		initial = s.options.DirectoryMode & 0o777
+	}
+	if err := retry(func() error { return unix.Mkdirat(p.fd(), p.name, initial) }); err != nil {
+		return err
+	}
+	if mode&0o777 != 0 {
+		if err := chmodDirectory(p, mode&0o777); err != nil {
+			return err
+		}
+	}
+	return s.durableDirectory(p.directory)
+}
+
+// chmodDirectory gives a new directory the bits that the umask took. The
+// set-group-ID bit, which it has from its parent, stays.
+func chmodDirectory(p place, mode uint32) error {
+	l, err := openChild(p.fd(), p.name)
+	if err == unix.EACCES || err == unix.ENOENT {
+		return nil // not readable by its mode, or gone: nothing to mend
+	}
+	if err != nil {
+		return err
+	}
+	defer l.file.Close()
+	fd := int(l.file.Fd())
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err
+	}
+	if uint32(stat.Mode)&0o777 == mode {
+		return nil
+	}
+	return unix.Fchmod(fd, uint32(stat.Mode)&unix.S_ISGID|mode)
+}
+
+// Rename implements [storage.Storage]. Neither path's last component is
+// followed if it is a link. A directory at to is never replaced, not even an
+// empty one, which rename(2) would.
+func (s *Store) Rename(from, to storage.Path, options storage.RenameOptions) error {
+	if err := s.writable(from); err != nil {
+		return err
+	}
+	switch {
+	case from == storage.Root || to == storage.Root:
+		return refuse(from, storage.ErrInvalid, "the served directory itself cannot be renamed or replaced")
+	case strings.HasPrefix(string(to), string(from)+"/"):
+		return refuse(from, storage.ErrInvalid, "a directory cannot move into itself")
+	}
+	source, err := s.openDirectory(from.Dir())
+	if err != nil {
+		return s.fail(from, err)
+	}
+	defer source.close()
+	if _, err := lstat(source.fd(), base(from)); err != nil {
+		return s.fail(from, err)
+	}
+	target, err := s.openTarget(to.Dir(), options)
+	if err != nil {
+		return s.fail(to, err)
+	}
+	defer target.close()
+	return s.move(place{&source, base(from)}, place{&target, base(to)}, options)
+}
+
+func (s *Store) openTarget(path storage.Path, options storage.RenameOptions) (directory, error) {
+	if options.Parents {
+		return s.makeDirectories(path, 0)
+	}
+	return s.openDirectory(path)
+}
+
+func (s *Store) move(from, to place, options storage.RenameOptions) error {
+	defer s.locks.lockBoth(from.id(), to.id())()
+	stat, err := to.lstat()
+	switch {
+	case err == nil && options.NoReplace:
+		return s.fail(to.path(), unix.EEXIST)
+	case err == nil && kindOf(&stat) == storage.Directory && from.id() != to.id():
+		return s.fail(to.path(), unix.EISDIR)
+	}
+	if options.NoReplace {
+		err = s.renameExclusive(from, to)
+	} else {
+		err = rename(from, to)
+	}
+	if err != nil {
+		return s.fail(blame(err, from, to), err)
+	}
+	return s.fail(to.path(), s.durableRename(from, to))
+}
+
+// durableRename makes both sides of a rename durable, the new name first.
+func (s *Store) durableRename(from, to place) error {
+	if err := s.durableDirectory(to.directory); err != nil || idOf(&from.stat) == idOf(&to.stat) {
+		return err
+	}
+	return s.durableDirectory(from.directory)
+}
+
+// blame tells which of the two paths a failed rename(2) is about.
+func blame(err error, from, to place) storage.Path {
+	switch err {
+	case unix.EEXIST, unix.EISDIR, unix.ENOTDIR, unix.ENOTEMPTY, unix.ENOSPC, unix.EDQUOT:
+		return to.path()
+	default:
+		return from.path()
+	}
+}
+
+// renameByLink is renameExclusive by link(2), which never replaces, and
+// unlink. A directory cannot be linked: there a check comes before the rename,
+// and another program can come between the two.
+func (s *Store) renameByLink(from, to place) error {
+	stat, err := from.lstat()
+	if err != nil {
+		return err
+	}
+	if kindOf(&stat) == storage.Directory {
+		if _, err := to.lstat(); err != unix.ENOENT {
+			return unix.EEXIST
+		}
+		return rename(from, to)
+	}
+	if err := s.root.Link(string(from.path()), string(to.path())); err != nil {
+		return err
+	}
+	return from.unlink()
+}

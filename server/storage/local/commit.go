@@ -1,0 +1,134 @@
+//go:build unix
+
+package local
+
+import (
+	"errors"
+	"io/fs"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// Commit implements [storage.Staging]. In this order: mode and time, fsync of
+// the file, rename, fsync of the directory. So whatever a power failure leaves
+// under the path is the old file or the whole new one.
+//
+// Only where the last step fails is the path not as it was: the new file is
+// there, and whether it would survive a power failure is not known.
+func (st *staging) Commit(attributes storage.Attributes) (storage.Info, error) {
+	fd, ok := st.seal()
+	if !ok {
+		return storage.Info{}, st.store.fail(st.path, fs.ErrClosed)
+	}
+	info, published, err := st.publish(fd, attributes)
+	if !published {
+		st.home.unlink()
+	}
+	st.release(fd)
+	return info, st.store.fail(st.path, err)
+}
+
+func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.Info, published bool, err error) {
+	s := st.store
+	parent, err := st.openParent()
+	if err != nil {
+		return info, false, err
+	}
+	defer parent.close()
+	if err := st.dress(fd, &parent, attributes); err != nil {
+		return info, false, err
+	}
+	if err := s.durable(fd); err != nil {
+		return info, false, err
+	}
+	if err := st.moveTo(place{&parent, base(st.path)}); err != nil {
+		return info, false, err
+	}
+	if err := s.durableDirectory(&parent); err != nil {
+		return info, true, err
+	}
+	// Not before now: rename(2) and link(2) change a file's ctime, and so its ETag.
+	var stat unix.Stat_t
+	err = retry(func() error { return unix.Fstat(fd, &stat) })
+	return infoOf(&stat), true, err
+}
+
+func (st *staging) openParent() (directory, error) {
+	if st.options.Parents {
+		return st.store.makeDirectories(st.path.Dir(), 0)
+	}
+	return st.store.openDirectory(st.path.Dir())
+}
+
+// dress gives the file its group, mode and time. The group is that of a
+// set-group-ID parent, as it would be had the file been made there. It comes
+// before the mode, which chown(2) can change, and a server that may not give
+// it leaves the file its own.
+func (st *staging) dress(fd int, parent *directory, attributes storage.Attributes) error {
+	if uint32(parent.stat.Mode)&unix.S_ISGID != 0 {
+		if err := unix.Fchown(fd, -1, int(parent.stat.Gid)); err != nil && err != unix.EPERM {
+			return err
+		}
+	}
+	mode := attributes.Mode & 0o777
+	if mode == 0 {
+		mode = st.store.options.FileMode & 0o777 &^ st.store.instance.umask
+	}
+	if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
+		return err
+	}
+	if attributes.Mtime.IsZero() {
+		return nil
+	}
+	return setMtime(st.store.root, st.home, attributes.Mtime)
+}
+
+// moveTo puts the file under its name, if the conditions still hold.
+func (st *staging) moveTo(target place) error {
+	defer st.store.locks.lock(target.id())()
+	if err := checkTarget(target, st.options); err != nil {
+		return err
+	}
+	if st.options.CreateOnly {
+		return st.store.renameExclusive(st.home, target)
+	}
+	return rename(st.home, target)
+}
+
+func rename(from, to place) error {
+	return retry(func() error { return unix.Renameat(from.fd(), from.name, to.fd(), to.name) })
+}
+
+// makeDirectories opens a directory and makes what is missing on the way to
+// it; mode is as in Mkdir. Each is durable once it returns. It begins again
+// where a directory it found is removed meanwhile.
+func (s *Store) makeDirectories(path storage.Path, mode uint32) (directory, error) {
+	const attempts = 10
+	var d directory
+	var err error
+	for range attempts {
+		if d, err = s.openDirectory(path); !isNotExist(err) || path == storage.Root {
+			return d, err
+		}
+		if err = s.makeMissing(path, mode); err != nil && !isNotExist(err) {
+			return d, err
+		}
+	}
+	return d, err
+}
+
+func (s *Store) makeMissing(path storage.Path, mode uint32) error {
+	parent, err := s.makeDirectories(path.Dir(), 0)
+	if err != nil {
+		return err
+	}
+	defer parent.close()
+	if err := s.mkdir(place{&parent, base(path)}, mode); err != unix.EEXIST {
+		return err
+	}
+	return nil
+}
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,176 @@
+//go:build unix
+
+package local
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync/atomic"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// The staging directory of a root:
+//
+//	.ftpd-staging/                 privateMode; gone when no store uses it
+//	    <instance>.lock            locked by the store for as long as it lives
+//	    <instance>/                privateMode; made after the lock, removed before it
+//	        0, 1, 2, ...           staging files
+//	        beside-N               link to a staging file beside its target
+//
+// So a directory whose lock can be taken, or has none, is left by a server
+// that was killed: the kernel gives up a process's locks however it ends.
+const (
+	stagingDirectory = storage.Reserved + "staging"
+	lockSuffix       = ".lock"
+	besidePrefix     = "beside-"
+)
+
+// instance is a store's own staging directory.
+type instance struct {
+	directory
+	name  string
+	lock  *os.File
+	umask uint32 // of this process
+	last  atomic.Uint64
+}
+
+// nextName returns a name that no staging file of the instance had.
+func (i *instance) nextName() string { return strconv.FormatUint(i.last.Add(1)-1, 10) }
+
+// own returns the store's instance and makes it the first time.
+func (s *Store) own() (*instance, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fs.ErrClosed
+	}
+	if s.instance == nil {
+		i, err := s.newInstance()
+		if err != nil {
+			return nil, err
+		}
+		s.instance = i
+	}
+	return s.instance, nil
+}
+
+// newInstance tries again where another store, closing or sweeping, takes
+// away the directory or the lock file that this one is about to use.
+func (s *Store) newInstance() (*instance, error) {
+	const attempts = 100
+	var err error
+	for range attempts {
+		var i *instance
+		if i, err = s.tryInstance(); !errors.Is(err, unix.ENOENT) {
+			return i, err
+		}
+	}
+	return nil, err
+}
+
+func (s *Store) tryInstance() (*instance, error) {
+	if err := makePrivate(int(s.top.Fd()), stagingDirectory); err != nil && err != unix.EEXIST {
+		return nil, err
+	}
+	staging, err := openStaging(s.top)
+	if err != nil {
+		return nil, err
+	}
+	defer staging.Close()
+	i := &instance{name: rand.Text()}
+	if err := i.takeLock(staging); err != nil {
+		return nil, err
+	}
+	if err := i.makeDirectory(staging); err != nil {
+		unix.Unlinkat(int(staging.Fd()), i.name+lockSuffix, 0)
+		i.lock.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// openStaging opens the staging directory, and never what a link by that name
+// leads to.
+func openStaging(top *os.File) (*os.File, error) {
+	l, err := openChild(int(top.Fd()), stagingDirectory)
+	if err == unix.ELOOP || err == unix.ENOTDIR {
+		return nil, fmt.Errorf("%w: %s in the served directory is not a directory", fs.ErrPermission, stagingDirectory)
+	}
+	return l.file, err
+}
+
+// makePrivate makes a directory that openDirectory refuses. mkdir(2) leaves
+// the sticky bit to a chmod on some systems.
+func makePrivate(dirfd int, name string) error {
+	if err := retry(func() error { return unix.Mkdirat(dirfd, name, privateMode) }); err != nil {
+		return err
+	}
+	l, err := openChild(dirfd, name)
+	if err != nil {
+		return err
+	}
+	defer l.file.Close()
+	return unix.Fchmod(int(l.file.Fd()), privateMode)
+}
+
+// takeLock makes and locks the lock file. ENOENT says that a sweep found the
+// file before it was locked and removed it. The file's mode shows the
+// process's umask, which can be asked for only by changing it for a moment
+// (umask(2)).
+func (i *instance) takeLock(staging *os.File) error {
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(staging.Fd()), i.name+lockSuffix, flags, 0o777)
+	if err != nil {
+		return err
+	}
+	i.lock = os.NewFile(uintptr(fd), i.name+lockSuffix)
+	var stat unix.Stat_t
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		err = unix.Fstat(fd, &stat)
+	}
+	if err == unix.EWOULDBLOCK || err == nil && stat.Nlink == 0 {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		i.lock.Close()
+		return err
+	}
+	i.umask = ^uint32(stat.Mode) & 0o777
+	return nil
+}
+
+func (i *instance) makeDirectory(staging *os.File) error {
+	if err := makePrivate(int(staging.Fd()), i.name); err != nil {
+		return err
+	}
+	l, err := openChild(int(staging.Fd()), i.name)
+	if err != nil {
+		return err
+	}
+	i.directory = directory{file: l.file, path: storage.Path(stagingDirectory).Join(i.name), shared: true}
+	return nil
+}
+
+// closeInstance removes the instance's directory, which is empty by now, and
+// the staging directory if no other store uses it.
+func (s *Store) closeInstance() {
+	i := s.instance
+	if i == nil {
+		return
+	}
+	i.file.Close()
+	if staging, err := openStaging(s.top); err == nil {
+		s.removeInstance(staging, i.name)
+		staging.Close()
+	}
+	i.lock.Close()
+	unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+}

@@ -1,0 +1,181 @@
+//go:build unix
+
+package local
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// readAhead is how many names of a directory are held at a time.
+	readAhead = 256
+	// maxListed is the longest path that a client can name again, in bytes.
+	maxListed = 4096
+)
+
+// lister walks a tree depth first. A directory's entry comes before those of
+// what it contains, and it is opened before its entry is returned, so that the
+// entry can say why it could not be.
+type lister struct {
+	store     *Store
+	path      storage.Path
+	recursive bool
+	trail     trail
+}
+
+// List implements [storage.Storage].
+func (s *Store) List(path storage.Path, recursive bool) (storage.Lister, error) {
+	d, err := s.openDirectory(path)
+	if err != nil {
+		return nil, s.fail(path, err)
+	}
+	defer d.close()
+	// The listing reads from a descriptor of its own: that of the root is
+	// shared, and a descriptor has one position.
+	top, err := openChild(d.fd(), ".")
+	if err != nil {
+		return nil, s.fail(path, err)
+	}
+	l := &lister{store: s, path: path, recursive: recursive}
+	l.trail.push(top)
+	return l, nil
+}
+
+// Close implements [storage.Lister].
+func (l *lister) Close() error {
+	l.trail.close()
+	return nil
+}
+
+// Next implements [storage.Lister]. Besides directories, an entry has Err set
+// where it could not be described.
+func (l *lister) Next() (storage.Entry, error) {
+	for len(l.trail.levels) > 0 {
+		at := l.trail.last()
+		if len(at.names) == 0 {
+			if failed, entry := l.refill(at); failed {
+				return entry, nil
+			}
+			continue
+		}
+		name := at.names[0]
+		at.names = at.names[1:]
+		if strings.HasPrefix(name, storage.Reserved) {
+			continue
+		}
+		if entry, ok := l.describe(at, name); ok {
+			return entry, nil
+		}
+	}
+	return storage.Entry{}, io.EOF
+}
+
+// refill reads more names, or leaves the directory where there are none. A
+// directory that fails in the middle gets a second entry, with the error.
+func (l *lister) refill(at *level) (failed bool, entry storage.Entry) {
+	if at.ended {
+		return l.leave()
+	}
+	names, err := at.file.Readdirnames(readAhead)
+	at.names = names
+	if err == nil {
+		return false, entry
+	}
+	at.ended = true
+	if err == io.EOF {
+		return false, entry
+	}
+	return true, l.broken(at, err)
+}
+
+// leave goes back to the directory above.
+func (l *lister) leave() (failed bool, entry storage.Entry) {
+	err := l.trail.pop()
+	if err == nil {
+		return false, entry
+	}
+	at := l.trail.last()
+	entry = l.broken(at, err)
+	// What was above cannot be read any further; the way up is lost with it.
+	l.trail.levels = l.trail.levels[:firstParked(l.trail.levels)]
+	return true, entry
+}
+
+func firstParked(levels []level) int {
+	for i := range levels {
+		if levels[i].file == nil {
+			return i
+		}
+	}
+	return len(levels)
+}
+
+// broken is the entry of a directory that could not be read to its end.
+func (l *lister) broken(at *level, err error) storage.Entry {
+	path := strings.TrimSuffix(at.prefix, "/")
+	if path == "" {
+		path = "."
+	}
+	return storage.Entry{Path: path, Info: storage.Info{Kind: storage.Directory}, Err: l.fail(path, err)}
+}
+
+// fail names path, which is below the listed directory, from the root.
+func (l *lister) fail(path string, err error) error {
+	if path == "." {
+		return l.store.fail(l.path, err)
+	}
+	return l.store.fail(l.path.Join(path), err)
+}
+
+// describe makes an entry of a name and goes into it if it is a directory. ok
+// is false for what has gone since its name was read.
+func (l *lister) describe(at *level, name string) (entry storage.Entry, ok bool) {
+	entry.Path = at.prefix + name
+	stat, err := lstat(int(at.file.Fd()), name)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return entry, false
+	case err != nil:
+		entry.Err = l.fail(entry.Path, err)
+		return entry, true
+	}
+	entry.Info = infoOf(&stat)
+	switch {
+	case entry.Kind == storage.Symlink:
+		entry.Target, _ = l.store.root.Readlink(string(l.path.Join(entry.Path)))
+	case entry.Kind == storage.Directory && l.recursive:
+		entry.Err = l.enter(at, name, entry.Path)
+	}
+	return entry, true
+}
+
+// enter makes the directory name, whose path is given, the last of the trail.
+func (l *lister) enter(at *level, name, path string) error {
+	if len(l.path)+1+len(path) > maxListed {
+		return refuse(l.path.Join(path), storage.ErrInvalid, "its path is too long for a client to name")
+	}
+	child, err := openChild(int(at.file.Fd()), name)
+	if err != nil {
+		return l.fail(path, err)
+	}
+	child.prefix = path + "/"
+	if len(l.trail.levels) >= maxOpen && !at.ended {
+		// The position in a directory is lost when it is closed, so what is
+		// left of it is read before.
+		names, err := at.file.Readdirnames(-1)
+		if err != nil {
+			child.file.Close()
+			return l.fail(path, err)
+		}
+		at.names = append(at.names, names...)
+		at.ended = true
+	}
+	l.trail.push(child)
+	return nil
+}

@@ -1,0 +1,152 @@
+//go:build unix
+
+// Package local keeps files in a directory of the server's file system.
+//
+// Nothing outside the directory is ever reached: every path goes through
+// openDirectory, which resolves it with [os.Root], and what is then done to the
+// last component is done relative to the descriptor that came of it and
+// follows no link. The one way through a link at the end of a path is
+// following, which resolves it by the same two steps.
+//
+// What an upload has sent so far lives in the hidden directory .ftpd-staging
+// of the root (instance.go), or, where the target is on another file system
+// mounted below the root, in a hidden file beside the target. The directory
+// goes when the store is closed; what a killed server left is swept by the
+// next one that opens the same root.
+//
+// # What a file system must offer
+//
+// rename(2) must replace a file in one step, and flock(2) must work. Unix
+// permissions are used to mark the staging directories: on a file system
+// without them, a symbolic link made by someone on the server can name a
+// staging file.
+//
+// # What a change is worth after a power failure
+//
+// Unless [Options.NoSync] is set, Commit, Mkdir, Remove and Rename return
+// after an fsync of whatever they changed.
+package local
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// Modes where neither the client nor the options name one, before the umask.
+const (
+	defaultFileMode      = 0o644
+	defaultDirectoryMode = 0o755
+)
+
+// Options refine a Store. The zero value is the default.
+type Options struct {
+	NoSync        bool         // change nothing durably: no fsync at all
+	ReadOnly      bool         // refuse every change with fs.ErrPermission, and leave even the staging of a killed server alone
+	FileMode      uint32       // permission bits of a file whose client gave none, before the umask; 0 is 0644
+	DirectoryMode uint32       // the same of a directory; 0 is 0755
+	Logger        *slog.Logger // where the sweep says what it removed; nil is nowhere
+}
+
+// Store is a directory as a [storage.Storage].
+type Store struct {
+	root    *os.Root
+	top     *os.File // the root again, as a descriptor to name entries from
+	topID   fileID
+	escapes error // what os.Root answers for a path that leads out of it
+	options Options
+	locks   stripes
+
+	mu       sync.Mutex
+	instance *instance             // nil until the first Create
+	staged   map[*staging]struct{} // neither committed nor aborted
+	closed   bool
+}
+
+var _ storage.Storage = (*Store)(nil)
+
+// Open serves the directory dir, which must exist, and removes what servers
+// that were killed left of their uploads in it. Its errors name dir.
+func Open(dir string, options Options) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory to serve: %w", err)
+	}
+	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}}
+	if err := s.openTop(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("open the directory to serve: %w", err)
+	}
+	if !options.ReadOnly {
+		s.sweep()
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.FileMode == 0 {
+		o.FileMode = defaultFileMode
+	}
+	if o.DirectoryMode == 0 {
+		o.DirectoryMode = defaultDirectoryMode
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (s *Store) openTop() error {
+	top, err := s.root.OpenFile(".", os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(top.Fd()), &stat); err != nil {
+		top.Close()
+		return &fs.PathError{Op: "fstat", Path: s.root.Name(), Err: err}
+	}
+	s.top, s.topID, s.escapes = top, idOf(&stat), escapeError(s.root)
+	return nil
+}
+
+// Close aborts the uploads that are under way, removes the staging directory
+// and gives up the descriptors.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	var open []*staging
+	for st := range s.staged {
+		open = append(open, st)
+	}
+	s.mu.Unlock()
+
+	// Abort takes s.mu, so it is called without it.
+	for _, st := range open {
+		st.Abort()
+	}
+	s.closeInstance()
+	err := s.top.Close()
+	if e := s.root.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// writable is the first thing every change asks.
+func (s *Store) writable(path storage.Path) error {
+	if s.options.ReadOnly {
+		return fmt.Errorf("%q: %w: the server is read-only", string(path), fs.ErrPermission)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+//go:build unix
+
+package local
+
+import (
+	"io"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// file is an open regular file as a [storage.File].
+type file struct {
+	store *Store
+	path  storage.Path
+	descriptor
+}
+
+// Open implements [storage.Storage]. A link at the end of path is followed.
+func (s *Store) Open(path storage.Path) (storage.File, error) {
+	fd := -1
+	err := s.following(path, func(p place) (err error) {
+		fd, err = openRegular(p.fd(), p.name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &file{store: s, path: path, descriptor: descriptor{fd: fd}}, nil
+}
+
+// openRegular opens an entry of a directory for reading if it is a regular
+// file. With O_NONBLOCK a named pipe opens at once (fifo(7)) and is then
+// refused by its kind; for a regular file the flag means nothing.
+func openRegular(dirfd int, name string) (fd int, err error) {
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOFOLLOW | unix.O_NOCTTY | unix.O_CLOEXEC
+	err = retry(func() (err error) {
+		fd, err = unix.Openat(dirfd, name, flags, 0)
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	var stat unix.Stat_t
+	if err = unix.Fstat(fd, &stat); err == nil {
+		err = regular(&stat)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// regular returns the error number for what is not a regular file.
+func regular(stat *unix.Stat_t) error {
+	switch kindOf(stat) {
+	case storage.Regular:
+		return nil
+	case storage.Directory:
+		return unix.EISDIR
+	default:
+		return unix.ENXIO
+	}
+}
+
+func (f *file) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := f.readAt(p, offset)
+	if err != nil && err != io.EOF {
+		err = f.store.fail(f.path, err)
+	}
+	return n, err
+}
+
+func (f *file) Stat() (storage.Info, error) {
+	stat, err := f.stat()
+	if err != nil {
+		return storage.Info{}, f.store.fail(f.path, err)
+	}
+	return infoOf(&stat), nil
+}
+
+func (f *file) Close() error {
+	return f.store.fail(f.path, f.close())
+}

@@ -1,0 +1,207 @@
+//go:build unix
+
+package local
+
+import (
+	"crypto/rand"
+	"io/fs"
+
+	"ftpd/server/storage"
+
+	"golang.org/x/sys/unix"
+)
+
+// staging is a file in the making as a [storage.Staging]. It is either in the
+// store's instance directory or, where the target is on another file system,
+// beside the target; rename(2) does not cross file systems.
+type staging struct {
+	store   *Store
+	path    storage.Path // of the file to be
+	options storage.CreateOptions
+	descriptor
+	home   place  // where the file is until it is committed
+	record string // the entry of the instance that names home where it is beside the target, or ""
+}
+
+// Create implements [storage.Storage]. What would make the commit fail is
+// looked for here already, so that nothing is sent in vain: a directory or
+// other special file under path, the conditions, permission to write to the
+// parent directory, room on its file system. Missing parents are made by the
+// commit, so that an aborted upload leaves none. A link under path is not
+// followed: the commit puts the file in its place, as rename(2) does.
+func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storage.Staging, error) {
+	if err := s.writable(path); err != nil {
+		return nil, err
+	}
+	if path == storage.Root {
+		return nil, s.fail(path, unix.EISDIR)
+	}
+	parent, err := s.nearest(path, options)
+	if err != nil {
+		return nil, s.fail(path, err)
+	}
+	st, err := s.stage(path, options, &parent)
+	if err != nil {
+		parent.close()
+		return nil, s.fail(path, err)
+	}
+	if st.home.directory != &parent {
+		parent.close()
+	}
+	return st, nil
+}
+
+// nearest opens the directory that is to hold path, or with Parents the
+// nearest one above it that is there, and checks what can be checked of it.
+func (s *Store) nearest(path storage.Path, options storage.CreateOptions) (directory, error) {
+	within := path.Dir()
+	d, err := s.openDirectory(within)
+	missing := isNotExist(err) && options.Parents
+	for missing && isNotExist(err) && within != storage.Root {
+		within = within.Dir()
+		d, err = s.openDirectory(within)
+	}
+	if err != nil {
+		return directory{}, err
+	}
+	if missing && options.IfMatch != 0 {
+		err = storage.ErrChanged
+	} else if !missing {
+		err = checkTarget(place{&d, base(path)}, options)
+	}
+	if err == nil {
+		err = d.roomFor(options.Size)
+	}
+	if err != nil {
+		d.close()
+		return directory{}, err
+	}
+	return d, nil
+}
+
+// checkTarget tells whether a file may be put under a name.
+func checkTarget(p place, options storage.CreateOptions) error {
+	stat, err := p.lstat()
+	switch {
+	case err == unix.ENOENT && options.IfMatch != 0:
+		return storage.ErrChanged
+	case err == unix.ENOENT:
+		return nil
+	case err != nil:
+		return err
+	case options.CreateOnly:
+		return unix.EEXIST
+	}
+	switch info := infoOf(&stat); {
+	case info.Kind == storage.Directory || info.Kind == storage.Special:
+		return regular(&stat)
+	case options.IfMatch != 0 && options.IfMatch != info.ETag:
+		return storage.ErrChanged
+	default:
+		return nil
+	}
+}
+
+// roomFor tells whether a file of size bytes may be made in the directory.
+func (d *directory) roomFor(size int64) error {
+	err := retry(func() error { return unix.Faccessat(d.fd(), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
+	if err != nil || size <= 0 {
+		return err
+	}
+	// A file system that cannot tell is asked by writing to it.
+	if free, err := available(d.fd()); err == nil && free < size {
+		return unix.ENOSPC
+	}
+	return nil
+}
+
+// blocks returns the bytes in count blocks, which is negative on a FreeBSD
+// file system that has eaten into its reserve.
+func blocks(count, size int64) int64 { return max(count, 0) * size }
+
+// stage makes the staging file and takes it into the store's books.
+func (s *Store) stage(path storage.Path, options storage.CreateOptions, parent *directory) (*staging, error) {
+	i, err := s.own()
+	if err != nil {
+		return nil, err
+	}
+	st := &staging{store: s, path: path, options: options}
+	if idOf(&parent.stat).device == s.topID.device {
+		st.home = place{&i.directory, i.nextName()}
+	} else if err := st.besideTarget(i, parent); err != nil {
+		return nil, err
+	}
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	err = retry(func() (err error) {
+		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, 0o600)
+		return err
+	})
+	if err == nil {
+		err = s.enlist(st)
+	}
+	if err != nil {
+		st.dropRecord()
+		return nil, err
+	}
+	return st, nil
+}
+
+// besideTarget chooses a hidden name in the target's own directory and first
+// records it, as a link, which is made with its content in one step.
+func (st *staging) besideTarget(i *instance, parent *directory) error {
+	record := besidePrefix + i.nextName()
+	st.home = place{parent, storage.Reserved + rand.Text()}
+	err := st.store.root.Symlink(string(st.home.path()), string(i.path.Join(record)))
+	if err == nil {
+		st.record = record
+	}
+	return err
+}
+
+func (st *staging) dropRecord() {
+	if st.record != "" {
+		unix.Unlinkat(st.store.instance.fd(), st.record, 0)
+	}
+}
+
+// enlist makes Close abort the staging file.
+func (s *Store) enlist(st *staging) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		st.close()
+		st.home.unlink()
+		return fs.ErrClosed
+	}
+	s.staged[st] = struct{}{}
+	return nil
+}
+
+// WriteAt implements [storage.Staging].
+func (st *staging) WriteAt(p []byte, offset int64) (int, error) {
+	n, err := st.writeAt(p, offset)
+	return n, st.store.fail(st.path, err)
+}
+
+// Abort implements [storage.Staging].
+func (st *staging) Abort() error {
+	fd, ok := st.seal()
+	if !ok {
+		return nil
+	}
+	err := st.home.unlink()
+	st.release(fd)
+	return st.store.fail(st.path, err)
+}
+
+// release gives up all that a sealed staging file holds but its name.
+func (st *staging) release(fd int) {
+	unix.Close(fd)
+	st.dropRecord()
+	if st.record != "" {
+		st.home.close()
+	}
+	st.store.mu.Lock()
+	delete(st.store.staged, st)
+	st.store.mu.Unlock()
+}

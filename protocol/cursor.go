@@ -1,6 +1,9 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // cursor reads a payload from front to back. Its first error sticks and makes
 // every later read return zero, so that decoders read straight down and check
@@ -9,6 +12,15 @@ type cursor struct {
 	op   Opcode
 	rest []byte
 	err  error
+}
+
+// newCursor returns a cursor on the payload of f, which has to be an op.
+func newCursor(f Frame, op Opcode) cursor {
+	c := cursor{op: f.Opcode, rest: f.Payload}
+	if f.Opcode != op {
+		c.fail("is not %s", op)
+	}
+	return c
 }
 
 func (c *cursor) fail(format string, args ...any) {
@@ -60,6 +72,15 @@ func (c *cursor) uint64() uint64 {
 	return 0
 }
 
+// flag reads a byte that is 0 or 1.
+func (c *cursor) flag(name string) bool {
+	b := c.uint8()
+	if b > 1 {
+		c.fail("has %d as %s, not 0 or 1", b, name)
+	}
+	return b == 1
+}
+
 // text reads a string behind its 16-bit length.
 func (c *cursor) text(name string, limit int) string {
 	n := int(c.uint16())
@@ -78,6 +99,21 @@ func (c *cursor) finish() error {
 	return c.err
 }
 
+// appendSentence appends as much of s as a sentence may have, in whole
+// characters of UTF-8: a long reason is still a reason.
+func appendSentence(b []byte, s string) []byte {
+	if len(s) > MaxSentence {
+		n := MaxSentence
+		for n > MaxSentence-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
+	}
+	return appendText(b, s)
+}
+
+// appendText appends s behind its length. The length of a string of 64 KiB or
+// more wraps, and the frame is refused for its own length then.
 func appendText(b []byte, s string) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
 	return append(b, s...)

@@ -12,6 +12,9 @@ type Frame struct {
 const (
 	ControlBuffer = MaxControlPayload + 4096
 	BlockBuffer   = BlockSize + 4096
+
+	// blockRead is the frame of a full block and what precedes the next block.
+	blockRead = DataOverhead + BlockSize + DataOverhead
 )
 
 // Decoder cuts a stream of bytes into frames. It owns no memory: its user lends
@@ -19,7 +22,8 @@ const (
 // takes frames with Next, and gets the buffer back with Detach while nothing
 // is in it. It survives any split of the stream.
 //
-// Its methods keep the first error and return it again.
+// The first error sticks: Peek and Next return it from then on. A Decoder
+// must not be copied once a buffer is attached.
 type Decoder struct {
 	from   Side
 	buf    []byte
@@ -32,10 +36,14 @@ type Decoder struct {
 // NewDecoder returns a decoder of what from sends.
 func NewDecoder(from Side) Decoder { return Decoder{from: from} }
 
-// Attach replaces the buffer by buf, moves the unread bytes into it and
-// returns the old one, whose earlier frames stay intact. buf must hold the
-// unread bytes and the frame in progress: see Need.
+// Attach replaces the buffer by buf, copies the unread bytes into it and
+// returns the old one, in which frames already taken stay intact. buf should
+// hold the frame in progress: see Need. Attach panics if it has no room for
+// the unread bytes, for losing one would shift every frame that follows.
 func (d *Decoder) Attach(buf []byte) (old []byte) {
+	if len(buf) < d.Buffered() {
+		panic("protocol: the buffer is smaller than the unread bytes")
+	}
 	old = d.buf
 	d.w = copy(buf, d.buf[d.r:d.w])
 	d.r = 0
@@ -44,7 +52,7 @@ func (d *Decoder) Attach(buf []byte) (old []byte) {
 }
 
 // Detach takes the buffer away and returns it if no byte in it is unread, and
-// nil otherwise.
+// nil otherwise. Frames already taken stay intact in it.
 func (d *Decoder) Detach() []byte {
 	if d.r != d.w {
 		return nil
@@ -72,32 +80,41 @@ func (d *Decoder) Need() int {
 	return ControlBuffer
 }
 
-// Space returns where to read the next bytes to. For a large frame it ends
-// where the header of the frame after it does, so that large frames fill a
-// buffer each and need not be moved. It is empty only while a whole frame is
-// unread or the buffer is smaller than Need.
+// Space returns where to read the next bytes to, and may move the unread ones.
+// It never reaches further behind a large frame than the bytes that precede
+// the next one's block, so that blocks which follow each other fill a buffer
+// each and are not moved: at most DataOverhead bytes are. It can be empty
+// while a whole frame is unread, and is where the buffer is smaller than Need
+// or the stream is in error and fills it.
 func (d *Decoder) Space() []byte {
-	if d.r == d.w {
-		d.r, d.w = 0, 0
+	h, ok, err := d.Peek()
+	switch {
+	case err != nil:
+		return d.buf[d.w:]
+	case !ok: // fewer than HeaderLen bytes, cheap to move
+		d.compact()
+		return d.buf[d.w:min(len(d.buf), blockRead)]
+	}
+	total := HeaderLen + int(h.Length)
+	if d.r+total > len(d.buf) {
+		d.compact()
 	}
 	end := len(d.buf)
-	if h, ok, err := d.Peek(); err == nil && ok {
-		total := HeaderLen + int(h.Length)
-		if d.r+total > end && d.r > 0 {
-			d.w = copy(d.buf, d.buf[d.r:d.w])
-			d.r = 0
-		}
-		if total > ControlBuffer {
-			end = min(end, d.r+total+DataOverhead)
-		}
-	} else if d.w == end {
-		d.w = copy(d.buf, d.buf[d.r:d.w])
-		d.r = 0
+	if total > ControlBuffer {
+		end = min(end, max(d.w, d.r+total+DataOverhead))
 	}
 	return d.buf[d.w:end]
 }
 
-// Advance tells that n bytes were read into Space.
+// compact moves the unread bytes to the start of the buffer.
+func (d *Decoder) compact() {
+	if d.r > 0 {
+		d.w = copy(d.buf, d.buf[d.r:d.w])
+		d.r = 0
+	}
+}
+
+// Advance tells that n bytes were read into Space; n is at most its length.
 func (d *Decoder) Advance(n int) { d.w += n }
 
 // Peek returns the header of the next frame without taking it, and whether

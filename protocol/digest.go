@@ -24,7 +24,8 @@ func BlockDigest(block []byte) Digest {
 
 // Tree computes the digest of a file: XXH3-128 over the digests of its
 // blocks, in order, and its size as 64 bits. Its zero value is ready and
-// stands for an empty file; files of one block cost no allocation.
+// stands for an empty file; files of one block cost no allocation. A Tree that
+// holds more than one block must not be copied: the copies would share state.
 type Tree struct {
 	size   uint64
 	blocks uint64

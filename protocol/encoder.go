@@ -18,15 +18,17 @@ func finishFrame(b []byte, start int) []byte {
 
 // PutDataHeader writes the DataOverhead bytes that go before the bytes of a
 // DATA frame, so that a block can be read straight into its place behind them.
-// The block has n bytes and the given digest.
+// The block has n bytes, 1 to BlockSize, and the given digest. It panics if b
+// has no room for DataOverhead bytes.
 func PutDataHeader(b []byte, request uint32, offset uint64, digest Digest, n int) {
-	b = Header{Opcode: OpData, Request: request, Length: uint32(dataPrefixLen + n)}.appendTo(b[:0])
+	b = Header{Opcode: OpData, Request: request, Length: uint32(dataPrefixLen + n)}.appendTo(b[:0:DataOverhead])
 	b = binary.BigEndian.AppendUint64(b, offset)
-	copy(b[len(b):len(b)+DigestLen], digest[:])
+	_ = append(b, digest[:]...) // in place: the room was checked above
 }
 
 // BlockEnd returns where the piece that begins at offset ends: at the next
-// block boundary or at end, whichever comes first.
+// block boundary or at end, whichever comes first. Neither is more than
+// MaxFileSize.
 func BlockEnd(offset, end uint64) uint64 {
 	return min(end, offset-offset%BlockSize+BlockSize)
 }

@@ -92,6 +92,10 @@ func (h Header) check(from Side) error {
 		return protocolErrorf(Protocol, "%s is unknown", h.Opcode)
 	case row.from&from == 0:
 		return protocolErrorf(Protocol, "%s is not sent by this side", h.Opcode)
+	case row.scope == ofConnection && h.Request != 0:
+		return protocolErrorf(Protocol, "%s belongs to the connection, not to request %d", h.Opcode, h.Request)
+	case row.scope == ofRequest && h.Request == 0:
+		return protocolErrorf(Protocol, "%s carries no request number", h.Opcode)
 	case h.Flags&^row.flags != 0:
 		return protocolErrorf(Protocol, "%s has unknown flags 0x%04x", h.Opcode, uint16(h.Flags&^row.flags))
 	case h.Length < row.minPayload || h.Length > row.maxPayload:

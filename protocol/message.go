@@ -8,11 +8,13 @@ type Message interface {
 	appendPayload(b []byte) []byte
 }
 
-// Decodable is a pointer to a message that can fill itself from a payload.
+// Decodable is a pointer to a message that can be made from a frame.
 type Decodable[M any] interface {
 	*M
 	Message
-	decode(c *cursor, flags Flags)
+	// decode is called on nil. A pointer handed to a method of a type
+	// parameter escapes, which would cost an allocation for each frame.
+	decode(f Frame) (M, error)
 }
 
 // Append appends the frame of m for a request to b. It does not check m's
@@ -26,14 +28,7 @@ func Append[M Message](b []byte, request uint32, m M) []byte {
 // Decode returns the message in a frame. The strings of a message are copies;
 // byte slices alias the frame's payload.
 func Decode[M any, P Decodable[M]](f Frame) (M, error) {
-	var m M
-	p := P(&m)
-	c := cursor{op: f.Opcode, rest: f.Payload}
-	if f.Opcode != p.Opcode() {
-		c.fail("is not %s", p.Opcode())
-	}
-	p.decode(&c, f.Flags)
-	return m, c.finish()
+	return P(nil).decode(f)
 }
 
 // none is embedded by messages that have no flags.

@@ -25,7 +25,8 @@ func (m Hello) appendPayload(b []byte) []byte {
 	return appendText(b, m.Agent)
 }
 
-func (m *Hello) decode(c *cursor, _ Flags) {
+func (*Hello) decode(f Frame) (m Hello, _ error) {
+	c := newCursor(f, OpHello)
 	if string(c.take(len(magic))) != magic {
 		c.fail("has the wrong magic")
 	}
@@ -33,6 +34,7 @@ func (m *Hello) decode(c *cursor, _ Flags) {
 		c.fail("accepts no request in flight")
 	}
 	m.Agent = c.text("agent", MaxAgent)
+	return m, c.finish()
 }
 
 // Features are what a server tells about itself in WELCOME.
@@ -65,7 +67,8 @@ func (m Welcome) appendPayload(b []byte) []byte {
 	return appendText(b, m.Agent)
 }
 
-func (m *Welcome) decode(c *cursor, _ Flags) {
+func (*Welcome) decode(f Frame) (m Welcome, _ error) {
+	c := newCursor(f, OpWelcome)
 	if m.InFlight = c.uint16(); m.InFlight == 0 {
 		c.fail("accepts no request in flight")
 	}
@@ -74,6 +77,7 @@ func (m *Welcome) decode(c *cursor, _ Flags) {
 		c.fail("has blocks of %d bytes, not %d", m.BlockSize, BlockSize)
 	}
 	m.Agent = c.text("agent", MaxAgent)
+	return m, c.finish()
 }
 
 // Ping asks for a Pong with the same content.
@@ -86,7 +90,12 @@ type Ping struct {
 func (Ping) Opcode() Opcode { return OpPing }
 
 func (m Ping) appendPayload(b []byte) []byte { return append(b, m.Content...) }
-func (m *Ping) decode(c *cursor, _ Flags)    { m.Content = c.take(len(c.rest)) }
+
+func (*Ping) decode(f Frame) (m Ping, _ error) {
+	c := newCursor(f, OpPing)
+	m.Content = c.take(len(c.rest))
+	return m, c.finish()
+}
 
 // Pong answers a Ping.
 type Pong struct {
@@ -98,7 +107,12 @@ type Pong struct {
 func (Pong) Opcode() Opcode { return OpPong }
 
 func (m Pong) appendPayload(b []byte) []byte { return append(b, m.Content...) }
-func (m *Pong) decode(c *cursor, _ Flags)    { m.Content = c.take(len(c.rest)) }
+
+func (*Pong) decode(f Frame) (m Pong, _ error) {
+	c := newCursor(f, OpPong)
+	m.Content = c.take(len(c.rest))
+	return m, c.finish()
+}
 
 // Cancel ends the request whose number its frame carries: the server answers
 // that request with ERROR cancelled unless it has already finished.
@@ -108,7 +122,11 @@ type Cancel struct{ none }
 func (Cancel) Opcode() Opcode { return OpCancel }
 
 func (Cancel) appendPayload(b []byte) []byte { return b }
-func (*Cancel) decode(*cursor, Flags)        {}
+
+func (*Cancel) decode(f Frame) (m Cancel, _ error) {
+	c := newCursor(f, OpCancel)
+	return m, c.finish()
+}
 
 // Bye says that the client sends no further request. The server finishes
 // those in flight and closes.
@@ -118,7 +136,11 @@ type Bye struct{ none }
 func (Bye) Opcode() Opcode { return OpBye }
 
 func (Bye) appendPayload(b []byte) []byte { return b }
-func (*Bye) decode(*cursor, Flags)        {}
+
+func (*Bye) decode(f Frame) (m Bye, _ error) {
+	c := newCursor(f, OpBye)
+	return m, c.finish()
+}
 
 // Goaway says that the server takes no further request on this connection. It
 // finishes those in flight and closes.
@@ -132,10 +154,12 @@ type Goaway struct {
 func (Goaway) Opcode() Opcode { return OpGoaway }
 
 func (m Goaway) appendPayload(b []byte) []byte {
-	return appendText(append(b, byte(m.Code)), m.Message)
+	return appendSentence(append(b, byte(m.Code)), m.Message)
 }
 
-func (m *Goaway) decode(c *cursor, _ Flags) {
-	m.Code = Code(c.uint8())
+func (*Goaway) decode(f Frame) (m Goaway, _ error) {
+	c := newCursor(f, OpGoaway)
+	m.Code = c.code()
 	m.Message = c.text("sentence", MaxSentence)
+	return m, c.finish()
 }

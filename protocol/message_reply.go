@@ -37,6 +37,16 @@ func (c *cursor) kind() Kind {
 	return kind
 }
 
+// code reads why something failed. A number this version has no name for is
+// kept: the peer may be newer.
+func (c *cursor) code() Code {
+	code := Code(c.uint8())
+	if code == 0 {
+		c.fail("carries no code")
+	}
+	return code
+}
+
 const metaLen = 1 + 4 + 8 + 8 + 8
 
 // Meta describes a path. It answers STAT and begins the reply to GET.
@@ -65,7 +75,14 @@ func (m Meta) appendFixed(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(m.ETag))
 }
 
-func (m *Meta) decode(c *cursor, _ Flags) {
+func (*Meta) decode(f Frame) (m Meta, _ error) {
+	c := newCursor(f, OpMeta)
+	m.read(&c)
+	return m, c.finish()
+}
+
+// read fills m from c, which may go on behind it: an entry ends with a Meta.
+func (m *Meta) read(c *cursor) {
 	m.Kind = c.kind()
 	m.Mode = c.mode()
 	m.Size = c.uint64()
@@ -109,14 +126,16 @@ func (m Entries) appendPayload(b []byte) []byte {
 	return b
 }
 
-func (m *Entries) decode(c *cursor, _ Flags) {
+func (*Entries) decode(f Frame) (m Entries, _ error) {
+	c := newCursor(f, OpEntries)
 	for len(c.rest) > 0 && c.err == nil {
 		var e Entry
 		e.Code = Code(c.uint8())
 		e.Path = c.text("path", MaxPath)
-		e.Meta.decode(c, 0)
+		e.Meta.read(&c)
 		m.List = append(m.List, e)
 	}
+	return m, c.finish()
 }
 
 // OK ends a request that succeeded.
@@ -133,9 +152,11 @@ func (m OK) appendPayload(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, m.Count), uint64(m.ETag))
 }
 
-func (m *OK) decode(c *cursor, _ Flags) {
+func (*OK) decode(f Frame) (m OK, _ error) {
+	c := newCursor(f, OpOK)
 	m.Count = c.uint64()
 	m.ETag = ETag(c.uint64())
+	return m, c.finish()
 }
 
 // Error ends a request that failed; for request 0 it ends the connection.
@@ -154,13 +175,13 @@ func (m Error) appendPayload(b []byte) []byte {
 	if m.Retry {
 		retry = 1
 	}
-	return appendText(append(b, byte(m.Code), retry), m.Message[:min(len(m.Message), MaxSentence)])
+	return appendSentence(append(b, byte(m.Code), retry), m.Message)
 }
 
-func (m *Error) decode(c *cursor, _ Flags) {
-	if m.Code = Code(c.uint8()); m.Code == 0 {
-		c.fail("carries no code")
-	}
-	m.Retry = c.uint8() != 0
+func (*Error) decode(f Frame) (m Error, _ error) {
+	c := newCursor(f, OpError)
+	m.Code = c.code()
+	m.Retry = c.flag("retry")
 	m.Message = c.text("sentence", MaxSentence)
+	return m, c.finish()
 }

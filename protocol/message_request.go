@@ -12,9 +12,15 @@ type List struct {
 // Opcode returns OpList.
 func (List) Opcode() Opcode { return OpList }
 
-func (m List) flags() Flags                   { return m.Flags }
-func (m List) appendPayload(b []byte) []byte  { return appendText(b, m.Path) }
-func (m *List) decode(c *cursor, flags Flags) { m.Flags, m.Path = flags, c.text("path", MaxPath) }
+func (m List) flags() Flags                  { return m.Flags }
+func (m List) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
+
+func (*List) decode(f Frame) (m List, _ error) {
+	c := newCursor(f, OpList)
+	m.Flags = f.Flags
+	m.Path = c.text("path", MaxPath)
+	return m, c.finish()
+}
 
 // Stat asks for the META of a path.
 type Stat struct {
@@ -25,9 +31,15 @@ type Stat struct {
 // Opcode returns OpStat.
 func (Stat) Opcode() Opcode { return OpStat }
 
-func (m Stat) flags() Flags                   { return m.Flags }
-func (m Stat) appendPayload(b []byte) []byte  { return appendText(b, m.Path) }
-func (m *Stat) decode(c *cursor, flags Flags) { m.Flags, m.Path = flags, c.text("path", MaxPath) }
+func (m Stat) flags() Flags                  { return m.Flags }
+func (m Stat) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
+
+func (*Stat) decode(f Frame) (m Stat, _ error) {
+	c := newCursor(f, OpStat)
+	m.Flags = f.Flags
+	m.Path = c.text("path", MaxPath)
+	return m, c.finish()
+}
 
 // Mkdir makes a directory.
 type Mkdir struct {
@@ -45,10 +57,12 @@ func (m Mkdir) appendPayload(b []byte) []byte {
 	return appendText(binary.BigEndian.AppendUint32(b, m.Mode), m.Path)
 }
 
-func (m *Mkdir) decode(c *cursor, flags Flags) {
-	m.Flags = flags
+func (*Mkdir) decode(f Frame) (m Mkdir, _ error) {
+	c := newCursor(f, OpMkdir)
+	m.Flags = f.Flags
 	m.Mode = c.mode()
 	m.Path = c.text("path", MaxPath)
+	return m, c.finish()
 }
 
 // Remove removes a file, an empty directory or, with RemoveRecursive, a tree.
@@ -60,9 +74,15 @@ type Remove struct {
 // Opcode returns OpRemove.
 func (Remove) Opcode() Opcode { return OpRemove }
 
-func (m Remove) flags() Flags                   { return m.Flags }
-func (m Remove) appendPayload(b []byte) []byte  { return appendText(b, m.Path) }
-func (m *Remove) decode(c *cursor, flags Flags) { m.Flags, m.Path = flags, c.text("path", MaxPath) }
+func (m Remove) flags() Flags                  { return m.Flags }
+func (m Remove) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
+
+func (*Remove) decode(f Frame) (m Remove, _ error) {
+	c := newCursor(f, OpRemove)
+	m.Flags = f.Flags
+	m.Path = c.text("path", MaxPath)
+	return m, c.finish()
+}
 
 // Rename moves a file or a directory.
 type Rename struct {
@@ -78,10 +98,12 @@ func (m Rename) flags() Flags { return m.Flags }
 
 func (m Rename) appendPayload(b []byte) []byte { return appendText(appendText(b, m.From), m.To) }
 
-func (m *Rename) decode(c *cursor, flags Flags) {
-	m.Flags = flags
+func (*Rename) decode(f Frame) (m Rename, _ error) {
+	c := newCursor(f, OpRename)
+	m.Flags = f.Flags
 	m.From = c.text("old path", MaxPath)
 	m.To = c.text("new path", MaxPath)
+	return m, c.finish()
 }
 
 // Algorithm names how a digest of a whole file is computed.
@@ -104,7 +126,9 @@ func (m Sum) appendPayload(b []byte) []byte {
 	return appendText(append(b, byte(m.Algorithm)), m.Path)
 }
 
-func (m *Sum) decode(c *cursor, _ Flags) {
+func (*Sum) decode(f Frame) (m Sum, _ error) {
+	c := newCursor(f, OpSum)
 	m.Algorithm = Algorithm(c.uint8())
 	m.Path = c.text("path", MaxPath)
+	return m, c.finish()
 }

@@ -23,8 +23,9 @@ func (m Get) appendPayload(b []byte) []byte {
 	return appendText(b, m.Path)
 }
 
-func (m *Get) decode(c *cursor, flags Flags) {
-	m.Flags = flags
+func (*Get) decode(f Frame) (m Get, _ error) {
+	c := newCursor(f, OpGet)
+	m.Flags = f.Flags
 	m.Offset = c.uint64()
 	m.Length = c.uint64()
 	m.ETag = ETag(c.uint64())
@@ -35,6 +36,7 @@ func (m *Get) decode(c *cursor, flags Flags) {
 	if m.Length != SizeUnknown && m.Length > MaxFileSize-m.Offset {
 		c.fail("asks for %d bytes at %d, past the largest file", m.Length, m.Offset)
 	}
+	return m, c.finish()
 }
 
 // Put stores a file: the client sends DATA as often as needed and END, and the
@@ -61,8 +63,9 @@ func (m Put) appendPayload(b []byte) []byte {
 	return appendText(b, m.Path)
 }
 
-func (m *Put) decode(c *cursor, flags Flags) {
-	m.Flags = flags
+func (*Put) decode(f Frame) (m Put, _ error) {
+	c := newCursor(f, OpPut)
+	m.Flags = f.Flags
 	m.Size = c.uint64()
 	m.Mtime = int64(c.uint64())
 	m.Mode = c.mode()
@@ -71,19 +74,27 @@ func (m *Put) decode(c *cursor, flags Flags) {
 	if m.Size != SizeUnknown && m.Size > MaxFileSize {
 		c.fail("has %d bytes, more than the largest file", m.Size)
 	}
+	return m, c.finish()
 }
 
 // Ready lets the client of a PUT send its data from an offset on.
 type Ready struct {
 	none
-	Offset uint64 // in bytes; the server already holds what is before it
+	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it
 }
 
 // Opcode returns OpReady.
 func (Ready) Opcode() Opcode { return OpReady }
 
 func (m Ready) appendPayload(b []byte) []byte { return binary.BigEndian.AppendUint64(b, m.Offset) }
-func (m *Ready) decode(c *cursor, _ Flags)    { m.Offset = c.uint64() }
+
+func (*Ready) decode(f Frame) (m Ready, _ error) {
+	c := newCursor(f, OpReady)
+	if m.Offset = c.uint64(); m.Offset > MaxFileSize || m.Offset%BlockSize != 0 {
+		c.fail("continues at %d, which is no start of a block", m.Offset)
+	}
+	return m, c.finish()
+}
 
 // Data is one block of a file, or one piece of a block where a range begins
 // or ends inside it.
@@ -103,13 +114,19 @@ func (m Data) appendPayload(b []byte) []byte {
 	return append(b, m.Bytes...)
 }
 
-func (m *Data) decode(c *cursor, _ Flags) {
+func (*Data) decode(f Frame) (m Data, _ error) {
+	c := newCursor(f, OpData)
 	m.Offset = c.uint64()
 	copy(m.Digest[:], c.take(DigestLen))
 	m.Bytes = c.take(len(c.rest))
-	if m.Offset > MaxFileSize || m.Offset%BlockSize+uint64(len(m.Bytes)) > BlockSize {
-		c.fail("has %d bytes at %d, across a block boundary", len(m.Bytes), m.Offset)
+	n := uint64(len(m.Bytes))
+	if m.Offset > MaxFileSize-n {
+		c.fail("has %d bytes at %d, past the largest file", n, m.Offset)
 	}
+	if m.Offset%BlockSize+n > BlockSize {
+		c.fail("has %d bytes at %d, across a block boundary", n, m.Offset)
+	}
+	return m, c.finish()
 }
 
 // Verify reports whether the bytes have their digest.
@@ -136,11 +153,15 @@ func (m End) appendPayload(b []byte) []byte {
 	return append(b, m.Digest[:]...)
 }
 
-func (m *End) decode(c *cursor, _ Flags) {
-	m.Size = c.uint64()
+func (*End) decode(f Frame) (m End, _ error) {
+	c := newCursor(f, OpEnd)
+	if m.Size = c.uint64(); m.Size > MaxFileSize {
+		c.fail("has %d bytes, more than the largest file", m.Size)
+	}
 	m.ETag = ETag(c.uint64())
 	if m.Algorithm = Algorithm(c.uint8()); m.Algorithm != XXH3Tree {
 		c.fail("has a digest by the unknown algorithm %d", m.Algorithm)
 	}
 	copy(m.Digest[:], c.take(DigestLen))
+	return m, c.finish()
 }

@@ -46,10 +46,20 @@ const (
 	Server
 )
 
+// scope says which request numbers a frame may carry.
+type scope uint8
+
+const (
+	ofRequest    scope = iota // any but 0
+	ofConnection              // only 0
+	ofEither
+)
+
 // opcodeRow is what the header of a frame may look like for one opcode.
 type opcodeRow struct {
 	name       string
 	from       Side
+	scope      scope
 	flags      Flags // the bits that may be set
 	minPayload uint32
 	maxPayload uint32
@@ -57,32 +67,32 @@ type opcodeRow struct {
 
 // opcodes is indexed by the opcode; a row without a name is no opcode.
 var opcodes = [...]opcodeRow{
-	OpHello:  {"HELLO", Client, 0, magicLen + 2 + 2, magicLen + 2 + 2 + MaxAgent},
-	OpAuth:   {"AUTH", Client, 0, 0, MaxControlPayload},
-	OpList:   {"LIST", Client, ListRecursive, 2, 2 + MaxPath},
-	OpStat:   {"STAT", Client, StatNoFollow, 2, 2 + MaxPath},
-	OpGet:    {"GET", Client, GetIfMatch, 8 + 8 + 8 + 2, 8 + 8 + 8 + 2 + MaxPath},
-	OpPut:    {"PUT", Client, PutCreateOnly | PutIfMatch | PutEager | PutParents, 8 + 8 + 4 + 8 + 2, 8 + 8 + 4 + 8 + 2 + MaxPath},
-	OpMkdir:  {"MKDIR", Client, MkdirParents, 4 + 2, 4 + 2 + MaxPath},
-	OpRemove: {"REMOVE", Client, RemoveRecursive, 2, 2 + MaxPath},
-	OpRename: {"RENAME", Client, RenameNoReplace | RenameParents, 2 + 2, 2 + 2 + 2*MaxPath},
-	OpSum:    {"SUM", Client, 0, 1 + 2, 1 + 2 + MaxPath},
-	OpSync:   {"SYNC", Client, 0, 0, MaxControlPayload},
-	OpCancel: {"CANCEL", Client, 0, 0, 0},
-	OpPing:   {"PING", Client, 0, 0, MaxPing},
-	OpBye:    {"BYE", Client, 0, 0, 0},
+	OpHello:  {"HELLO", Client, ofConnection, 0, magicLen + 2 + 2, magicLen + 2 + 2 + MaxAgent},
+	OpAuth:   {"AUTH", Client, ofRequest, 0, 0, MaxControlPayload},
+	OpList:   {"LIST", Client, ofRequest, ListRecursive, 2, 2 + MaxPath},
+	OpStat:   {"STAT", Client, ofRequest, StatNoFollow, 2, 2 + MaxPath},
+	OpGet:    {"GET", Client, ofRequest, GetIfMatch, 8 + 8 + 8 + 2, 8 + 8 + 8 + 2 + MaxPath},
+	OpPut:    {"PUT", Client, ofRequest, PutCreateOnly | PutIfMatch | PutEager | PutParents, 8 + 8 + 4 + 8 + 2, 8 + 8 + 4 + 8 + 2 + MaxPath},
+	OpMkdir:  {"MKDIR", Client, ofRequest, MkdirParents, 4 + 2, 4 + 2 + MaxPath},
+	OpRemove: {"REMOVE", Client, ofRequest, RemoveRecursive, 2, 2 + MaxPath},
+	OpRename: {"RENAME", Client, ofRequest, RenameNoReplace | RenameParents, 2 + 2, 2 + 2 + 2*MaxPath},
+	OpSum:    {"SUM", Client, ofRequest, 0, 1 + 2, 1 + 2 + MaxPath},
+	OpSync:   {"SYNC", Client, ofRequest, 0, 0, MaxControlPayload},
+	OpCancel: {"CANCEL", Client, ofRequest, 0, 0, 0},
+	OpPing:   {"PING", Client, ofEither, 0, 0, MaxPing},
+	OpBye:    {"BYE", Client, ofConnection, 0, 0, 0},
 
-	OpData: {"DATA", Client | Server, 0, dataPrefixLen + 1, MaxDataPayload},
-	OpEnd:  {"END", Client | Server, 0, endLen, endLen},
+	OpData: {"DATA", Client | Server, ofRequest, 0, dataPrefixLen + 1, MaxDataPayload},
+	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, endLen},
 
-	OpWelcome: {"WELCOME", Server, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
-	OpReady:   {"READY", Server, 0, 8, 8},
-	OpEntries: {"ENTRIES", Server, 0, 0, MaxControlPayload},
-	OpMeta:    {"META", Server, 0, metaLen + 2, metaLen + 2 + MaxPath},
-	OpOK:      {"OK", Server, 0, 8 + 8, 8 + 8},
-	OpError:   {"ERROR", Server, 0, 1 + 1 + 2, 1 + 1 + 2 + MaxSentence},
-	OpPong:    {"PONG", Server, 0, 0, MaxPing},
-	OpGoaway:  {"GOAWAY", Server, 0, 1 + 2, 1 + 2 + MaxSentence},
+	OpWelcome: {"WELCOME", Server, ofConnection, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
+	OpReady:   {"READY", Server, ofRequest, 0, 8, 8},
+	OpEntries: {"ENTRIES", Server, ofRequest, 0, 0, MaxControlPayload},
+	OpMeta:    {"META", Server, ofRequest, 0, metaLen + 2, metaLen + 2 + MaxPath},
+	OpOK:      {"OK", Server, ofRequest, 0, 8 + 8, 8 + 8},
+	OpError:   {"ERROR", Server, ofEither, 0, 1 + 1 + 2, 1 + 1 + 2 + MaxSentence},
+	OpPong:    {"PONG", Server, ofEither, 0, 0, MaxPing},
+	OpGoaway:  {"GOAWAY", Server, ofConnection, 0, 1 + 2, 1 + 2 + MaxSentence},
 }
 
 // row returns the limits of o, and whether o is an opcode at all.

@@ -1,0 +1,8 @@
+package selector
+
+func openers() []opener {
+	return []opener{
+		{Epoll, openEpoll},
+		{Poll, openPoll},
+	}
+}

@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package selector
+
+func openers() []opener {
+	return []opener{
+		{Poll, openPoll},
+	}
+}

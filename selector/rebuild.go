@@ -1,0 +1,52 @@
+package selector
+
+import (
+	"errors"
+	"syscall"
+)
+
+// rebuild replaces the backend by a new one with the registered keys alone. The
+// Selector calls it after a stale event: the kernel still watches an open file
+// whose registration ended after its descriptor was closed, cannot be told to
+// stop, and would report it again in every wait.
+//
+// If the kernel refuses (the process may be out of descriptors), the old backend
+// stays in use, complete, and the next stale event leads here again.
+func (s *Selector) rebuild() {
+	for _, o := range openers() {
+		if o.kind != s.kind {
+			continue
+		}
+		if fresh, err := o.open(); err == nil {
+			s.replaceBackend(fresh)
+		}
+		return
+	}
+}
+
+// replaceBackend goes over to fresh if it takes all keys, and closes the other.
+func (s *Selector) replaceBackend(fresh backend) {
+	unused := fresh
+	if s.fill(fresh) {
+		unused, s.backend = s.backend, fresh
+	}
+	_ = unused.close() // its descriptor is gone, whatever close reports
+}
+
+// fill adds what the old backend watches. Only a lack of memory or of watches
+// (epoll_ctl(2): ENOSPC) can refuse that. Any other error tells of a descriptor
+// that was closed while registered, which the old backend does not watch either:
+// EBADF, or EPERM and EINVAL once its number is something that cannot be watched,
+// such as the new backend itself.
+func (s *Selector) fill(fresh backend) bool {
+	if err := fresh.add(s.wakeup.fd(), wakeupGen, Read); err != nil {
+		return false
+	}
+	for key := range s.Keys() {
+		err := fresh.add(key.FD(), key.gen, key.interest)
+		if errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,262 @@
+//go:build unix
+
+package selector_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"ftpd/selector"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestReadiness(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, b := f.pair()
+		f.register(a, both, "a")
+		f.register(b, selector.Read, "b")
+		f.wantReady(ready{a: selector.Write})
+		f.write(a, "question")
+		f.wantReady(ready{a: selector.Write, b: selector.Read})
+		f.wantReady(ready{a: selector.Write, b: selector.Read}) // level-triggered
+		f.read(b)
+		f.wantReady(ready{a: selector.Write})
+		f.write(b, "answer")
+		f.wantReady(ready{a: both})
+		f.fill(a)
+		f.wantReady(ready{a: selector.Read, b: selector.Read})
+		f.read(a)
+		f.wantReady(ready{b: selector.Read})
+	})
+}
+
+func TestEventCarriesKey(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, _ := f.pair()
+		key := f.register(a, selector.Write, "data")
+		events := f.await()
+		if len(events) != 1 || events[0].Key != key {
+			f.Errorf("events are %v, want one with the key that Register returned", events)
+		}
+	})
+}
+
+// TestPingPong passes messages in a random order over twelve pairs and compares
+// every batch with what was sent: nothing false and nothing missed.
+func TestPingPong(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		const pairs, rounds = 12, 200
+		peer := map[int]int{}
+		var fds []int
+		for range pairs {
+			a, b := f.pair()
+			peer[a], peer[b] = b, a
+			fds = append(fds, a, b)
+			f.register(a, selector.Read, nil)
+			f.register(b, selector.Read, nil)
+		}
+		random := rand.New(rand.NewPCG(1, 2))
+		for range rounds {
+			want := ready{}
+			for _, fd := range fds {
+				if random.IntN(2) == 0 {
+					f.write(fd, "ping")
+					want[peer[fd]] = selector.Read
+				}
+			}
+			events := f.poll()
+			f.wantEvents(events, want)
+			for _, event := range events {
+				f.read(event.Key.FD())
+			}
+		}
+		f.wantReady(ready{})
+	})
+}
+
+func TestDuplicates(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, b := f.pair()
+		c := f.dup(a, 0)
+		f.register(a, both, nil)
+		f.register(c, selector.Read, nil)
+		f.wantReady(ready{a: selector.Write})
+		f.write(b, "x")
+		f.wantReady(ready{a: both, c: selector.Read})
+		f.unregister(a)
+		f.close(a)
+		f.wantReady(ready{c: selector.Read})
+		f.read(c)
+		f.wantReady(ready{})
+	})
+}
+
+// TestHangUp uses pipes: the writing end of a full one is not writable, so when
+// its reader goes there is an error and nothing else to report.
+func TestHangUp(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		interest selector.Interest
+		want     selector.Interest
+	}{
+		{"interest read", selector.Read, selector.Read},
+		{"interest write", selector.Write, selector.Write},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			eachKind(t, func(f *fixture) {
+				r, w := f.pipe()
+				f.fill(w)
+				f.register(w, test.interest, nil)
+				f.wantReady(ready{})
+				f.close(r)
+				f.wantReady(ready{w: test.want})
+			})
+		})
+	}
+	t.Run("reading end", func(t *testing.T) {
+		eachKind(t, func(f *fixture) {
+			r, w := f.pipe()
+			f.register(r, selector.Read, nil)
+			f.wantReady(ready{})
+			f.close(w)
+			f.wantReady(ready{r: selector.Read})
+		})
+	})
+}
+
+func TestHangUpIsRead(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		r, w := f.pipe()
+		f.fill(w)
+		f.register(w, both, nil)
+		f.close(r)
+		events := f.poll()
+		if len(events) != 1 || events[0].Ready&selector.Read == 0 {
+			f.Errorf("events are %v, want one with Read", events)
+		}
+	})
+}
+
+// A peer that shut down its writing side can still be written to.
+func TestHalfClose(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, b := f.pair()
+		f.fill(a)
+		f.register(a, selector.Write, nil)
+		f.must(unix.Shutdown(b, unix.SHUT_WR))
+		f.wantReady(ready{})
+		_, err := f.s.Modify(a, both, nil)
+		f.must(err)
+		f.wantReady(ready{a: selector.Read})
+	})
+}
+
+func TestSelectEmpty(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		f.wantReady(ready{})
+		const wait = 5 * time.Millisecond
+		start := time.Now()
+		for time.Since(start) < wait {
+			events, err := f.s.Select(nil, wait-time.Since(start)+1)
+			f.must(err)
+			f.wantEvents(events, ready{})
+		}
+	})
+}
+
+// A timeout below the kernel's resolution must wait, not spin: the number of
+// selects in 20 ms is that of milliseconds, with room for early returns.
+func TestShortTimeoutWaits(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		calls := 0
+		for start := time.Now(); time.Since(start) < 20*time.Millisecond; calls++ {
+			_, err := f.s.Select(nil, time.Nanosecond)
+			f.must(err)
+		}
+		if calls > 100 {
+			f.Errorf("%d selects of 1 ns within 20 ms: they do not wait", calls)
+		}
+	})
+}
+
+func TestLongTimeout(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, _ := f.pair()
+		f.register(a, selector.Write, nil)
+		for _, timeout := range []time.Duration{-1, math.MinInt64, math.MaxInt64, 25 * 24 * time.Hour} {
+			events, err := f.s.Select(nil, timeout)
+			f.must(err)
+			f.wantEvents(events, ready{a: selector.Write})
+		}
+	})
+}
+
+// Select reuses the caller's slice, and leaves no old key in it.
+func TestSelectReusesSlice(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		a, b := f.pair()
+		f.register(a, selector.Write, nil)
+		f.register(b, selector.Write, nil)
+		first, err := f.s.Select(make([]selector.Event, 0, 4), 0)
+		f.must(err)
+		f.wantEvents(first, ready{a: selector.Write, b: selector.Write})
+		f.unregister(a)
+		second, err := f.s.Select(first, 0)
+		f.must(err)
+		f.wantEvents(second, ready{b: selector.Write})
+		if &first[0] != &second[0] {
+			f.Error("Select did not append to events[:0]")
+		}
+		if first[1] != (selector.Event{}) {
+			f.Errorf("the slice still holds %v", first[1])
+		}
+	})
+}
+
+// TestMany has more ready descriptors than select(2) knows and than the first
+// buffer of epoll holds. Nobody reads, and yet every one has its turn.
+func TestMany(t *testing.T) {
+	const pairs = 1000
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if uint64(limit.Cur) < 2*pairs+100 {
+		t.Skipf("RLIMIT_NOFILE is %d: too low for %d descriptors", limit.Cur, 2*pairs)
+	}
+	eachKind(t, func(f *fixture) {
+		for range pairs {
+			a, b := f.pair()
+			f.register(a, both, a)
+			f.register(b, both, b)
+			f.write(a, "x")
+			f.write(b, "x")
+		}
+		seen := ready{}
+		var events []selector.Event
+		var err error
+		for range 100 {
+			events, err = f.s.Select(events, 0)
+			f.must(err)
+			for _, event := range events {
+				if event.Ready != both || event.Key.Data() != event.Key.FD() {
+					f.Fatalf("event of %d is %v %s", event.Key.FD(), event.Key.Data(), event.Ready)
+				}
+				seen[event.Key.FD()] = event.Ready
+			}
+		}
+		if len(seen) != 2*pairs {
+			f.Errorf("saw %d descriptors of %d", len(seen), 2*pairs)
+		}
+		if len(events) != 2*pairs {
+			f.Errorf("the last batch has %d events: the buffer did not grow", len(events))
+		}
+		for fd := range seen {
+			f.unregister(fd)
+		}
+		f.wantReady(ready{})
+	})
+}

@@ -61,7 +61,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	config = config.withDefaults()
 	s, err := selector.Open(config.Selector)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, unix.Close(listenFD))
 	}
 	l := &Loop{config: config, selector: s, buffers: buffers{limit: config.Memory}}
 	l.offload = newOffload(config.QuickWorkers, config.SlowWorkers, l.wake)
@@ -69,7 +69,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
 	if err := l.listener.resume(); err != nil {
-		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close(), unix.Close(listenFD))
 	}
 	return l, nil
 }

@@ -75,9 +75,9 @@ func (l *Loop) settle(c *Conn) {
 		return
 	}
 	l.write(c)
-	if c.phase == open && !c.blocked && c.queued < l.config.LowWater {
+	if c.phase == open && c.queued < l.config.LowWater {
 		l.guard(c, func() { c.session.Resume(l.now) })
-		if c.queued > 0 {
+		if c.queued > 0 && !c.blocked {
 			c.Again() // written in the next round, after the others had their turn
 		}
 	}
@@ -91,7 +91,7 @@ func (l *Loop) settle(c *Conn) {
 // budget of the turn is used up.
 func (l *Loop) write(c *Conn) {
 	c.blocked = false
-	for budget := l.config.WriteBudget; c.queued > 0 && budget > 0; {
+	for budget := l.config.WriteBudget; c.output.len() > 0 && budget > 0; {
 		b := *c.output.first()
 		n, err := c.transport.Write(b.Bytes[b.sent:b.len])
 		if err == errWouldBlock {

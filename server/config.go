@@ -1,0 +1,61 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ftpd/selector"
+)
+
+// Config is what a server can be told. The zero value serves the current
+// directory on a free port of 127.0.0.1. A negative duration switches a
+// timeout off.
+type Config struct {
+	Root     string        // the directory to serve, default "."
+	Listen   string        // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
+	Insecure bool          // allow an address that other machines reach
+	ReadOnly bool          // refuse every change
+	Selector selector.Kind // default Auto
+
+	MaxClients       int           // connections at once, default 10,000
+	IdleTimeout      time.Duration // without a request in flight, default 15 min
+	HandshakeTimeout time.Duration // from connecting to HELLO, default 10 s
+	StallTimeout     time.Duration // a request in flight and no byte moving for want of the client, default 60 s
+	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s
+	Memory           int64         // bytes for the buffers of all connections, default 256 MiB, at least 4 MiB
+
+	Durability Durability
+	Version    string       // told to clients, default "ftpd"
+	Logger     *slog.Logger // default slog.Default
+}
+
+// Durability says what the OK to an upload means.
+type Durability uint8
+
+const (
+	// Commit is the default: file and directory are synced to the disk.
+	Commit Durability = iota
+	// None leaves it to the kernel when the bytes reach the disk. An upload is
+	// still verified and still appears in one step.
+	None
+)
+
+// ParseDurability returns the Durability of a name: "commit" or "none".
+func ParseDurability(name string) (Durability, error) {
+	switch name {
+	case "commit":
+		return Commit, nil
+	case "none":
+		return None, nil
+	}
+	return 0, fmt.Errorf("unknown durability %q: use commit or none", name)
+}
+
+// String returns the name that ParseDurability takes.
+func (d Durability) String() string {
+	if d == None {
+		return "none"
+	}
+	return "commit"
+}

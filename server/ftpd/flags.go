@@ -1,0 +1,121 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/internal/command"
+	"ftpd/selector"
+	"ftpd/server"
+)
+
+// application describes the command line. Each flag has an environment
+// variable; a flag given on the command line wins.
+func application(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:      "ftpd",
+		Usage:     "serve a directory to ftpc",
+		UsageText: "ftpd [flags]",
+		Version:   command.Version(),
+		Writer:    stdout,
+		ErrWriter: stderr,
+		Action:    func(c *cli.Context) error { return serve(c, stdout, stderr) },
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "root", Value: ".", EnvVars: env("ROOT"), Usage: "serve the directory `DIR`"},
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:2120", EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
+			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach: there are no users, and nothing is encrypted"},
+			&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"), Usage: "refuse every change"},
+			&cli.StringFlag{Name: "durability", Value: "commit", EnvVars: env("DURABILITY"), Usage: "acknowledge an upload when it is synced to the disk (`commit`), or before (none)"},
+			&cli.StringFlag{Name: "selector", Value: "auto", EnvVars: env("SELECTOR"), Usage: "wait for connections with `KIND`: " + selectorNames()},
+			&cli.IntFlag{Name: "max-clients", Value: 10_000, EnvVars: env("MAX_CLIENTS"), Usage: "serve at most `N` connections at once"},
+			duration("idle-timeout", 15*time.Minute, "close a connection after `TIME` without a request; 0 is never"),
+			duration("handshake-timeout", 10*time.Second, "close a connection that has not greeted after `TIME`; 0 is never"),
+			duration("stall-timeout", time.Minute, "close a connection whose client lets a transfer rest for `TIME`; 0 is never"),
+			duration("drain-timeout", 30*time.Second, "finish what is in flight for at most `TIME` when asked to stop"),
+			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log as `text` or json"},
+			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
+		},
+	}
+}
+
+func env(name string) []string { return []string{"FTPD_" + name} }
+
+func duration(name string, value time.Duration, usage string) cli.Flag {
+	return &cli.DurationFlag{
+		Name:    name,
+		Value:   value,
+		EnvVars: env(strings.ToUpper(strings.ReplaceAll(name, "-", "_"))),
+		Usage:   usage,
+	}
+}
+
+func selectorNames() string {
+	names := []string{"auto"}
+	for _, kind := range selector.Kinds() {
+		names = append(names, kind.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// configOf makes a configuration of the flags; an error is a wrong value.
+func configOf(c *cli.Context) (server.Config, error) {
+	config := server.Config{
+		Root:       c.String("root"),
+		Listen:     c.String("listen"),
+		Insecure:   c.Bool("insecure"),
+		ReadOnly:   c.Bool("read-only"),
+		MaxClients: c.Int("max-clients"),
+		Version:    command.Version(),
+	}
+	var err error
+	if config.Selector, err = selector.ParseKind(c.String("selector")); err != nil {
+		return config, command.Usagef("--selector: %v", err)
+	}
+	if config.Durability, err = server.ParseDurability(c.String("durability")); err != nil {
+		return config, command.Usagef("--durability: %v", err)
+	}
+	if config.MaxClients < 1 {
+		return config, command.Usagef("--max-clients: %d is not at least 1", config.MaxClients)
+	}
+	for _, t := range []struct {
+		name  string
+		field *time.Duration
+	}{
+		{"idle-timeout", &config.IdleTimeout},
+		{"handshake-timeout", &config.HandshakeTimeout},
+		{"stall-timeout", &config.StallTimeout},
+		{"drain-timeout", &config.DrainTimeout},
+	} {
+		*t.field = c.Duration(t.name)
+		switch {
+		case *t.field < 0:
+			return config, command.Usagef("--%s: %s is negative", t.name, *t.field)
+		case *t.field == 0:
+			*t.field = -1 // to server.Config zero is the default
+		}
+	}
+	return config, nil
+}
+
+func newLogger(c *cli.Context, to io.Writer) (*slog.Logger, error) {
+	var options slog.HandlerOptions
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, command.Usagef("--log-level: unknown level %q: use debug, info, warn or error", c.String("log-level"))
+	}
+	options.Level = level
+	switch format := c.String("log-format"); format {
+	case "text":
+		return slog.New(slog.NewTextHandler(to, &options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(to, &options)), nil
+	default:
+		return nil, command.Usagef("--log-format: unknown format %q: use text or json", format)
+	}
+}

@@ -1,0 +1,61 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// logBacklog bounds the lines that wait to be written.
+const logBacklog = 4096
+
+// logWriter writes lines on a goroutine of its own, so that a log nobody reads
+// never stops the loop. Lines that find the backlog full are dropped and
+// counted.
+type logWriter struct {
+	lines   chan []byte
+	done    chan struct{}
+	mu      sync.Mutex
+	dropped int
+}
+
+func newLogWriter(to io.Writer) *logWriter {
+	w := &logWriter{lines: make(chan []byte, logBacklog), done: make(chan struct{})}
+	go w.run(to)
+	return w
+}
+
+// Write queues one line; it never blocks and never fails.
+func (w *logWriter) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dropped > 0 {
+		note := fmt.Appendf(nil, "ftpd: %d lines of this log were dropped: they came faster than they were read\n", w.dropped)
+		select {
+		case w.lines <- note:
+			w.dropped = 0
+		default:
+		}
+	}
+	select {
+	case w.lines <- append([]byte(nil), line...):
+	default:
+		w.dropped++
+	}
+	return len(line), nil
+}
+
+func (w *logWriter) run(to io.Writer) {
+	defer close(w.done)
+	for line := range w.lines {
+		_, _ = to.Write(line) // there is nobody left to tell
+	}
+}
+
+// Close writes what waits and ends the goroutine.
+func (w *logWriter) Close() {
+	close(w.lines)
+	<-w.done
+}

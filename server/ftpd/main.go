@@ -1,0 +1,83 @@
+//go:build unix
+
+// Command ftpd serves a directory to ftpc.
+//
+// Exit status: 0 after a shutdown, 1 when it cannot serve, 2 for a wrong
+// command line. It prints one line to standard output, once it serves; all
+// else goes to standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/internal/command"
+	"ftpd/server"
+)
+
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as arguments; it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := command.Interruptible(context.Background())
+	defer stop()
+	err := command.Run(ctx, application(stdout, stderr), args)
+	if usage, ok := errors.AsType[*command.UsageError](err); ok {
+		fmt.Fprintf(stderr, "ftpd: %s\n", usage.Message)
+		if usage.Hint != "" {
+			fmt.Fprintf(stderr, "hint: %s\n", usage.Hint)
+		}
+		return exitUsage
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "ftpd: %v\n", err)
+		return exitFailure
+	}
+	return 0
+}
+
+// serve is the action: it returns when the server has drained.
+func serve(c *cli.Context, stdout, stderr io.Writer) error {
+	if c.NArg() > 0 {
+		usage := command.Usagef("unexpected argument %q", c.Args().First())
+		usage.Hint = "the directory is given with --root DIR"
+		return usage
+	}
+	config, err := configOf(c)
+	if err != nil {
+		return err
+	}
+	logs := newLogWriter(stderr)
+	defer logs.Close()
+	if config.Logger, err = newLogger(c, logs); err != nil {
+		return err
+	}
+	s, err := server.New(config)
+	if err != nil {
+		return err
+	}
+	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector(),
+		"durability", config.Durability, "read_only", config.ReadOnly, "version", config.Version)
+	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
+		config.Logger.Warn("nobody reads standard output", "error", err)
+	}
+	defer context.AfterFunc(c.Context, func() {
+		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
+		s.Shutdown()
+	})()
+	err = s.Serve()
+	config.Logger.Info("stopped")
+	return err
+}

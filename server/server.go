@@ -1,0 +1,155 @@
+//go:build unix
+
+// Package server puts the parts together: a storage, the sessions that serve
+// it, and the loop that drives them.
+//
+//	s, err := server.New(server.Config{Root: "share", Listen: "127.0.0.1:2120"})
+//	...
+//	go func() { <-stop; s.Shutdown() }()
+//	err = s.Serve()
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"ftpd/protocol"
+	"ftpd/selector"
+	"ftpd/server/reactor"
+	"ftpd/server/session"
+	"ftpd/server/storage"
+	"ftpd/server/storage/local"
+)
+
+// ErrInsecure is returned by New for an address that other machines reach:
+// there are no users yet and nothing is encrypted.
+var ErrInsecure = errors.New("anyone who reaches this address could read and change the served files, unencrypted; use a loopback address, or allow it with --insecure")
+
+// Server serves one directory.
+type Server struct {
+	storage storage.Storage
+	loop    *reactor.Loop
+	address netip.AddrPort
+}
+
+// New opens the directory and listens; Serve does the rest. Every error says
+// what is wrong with which part of config.
+func New(config Config) (*Server, error) {
+	address, err := resolve(config)
+	if err != nil {
+		return nil, err
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	root := config.Root
+	if root == "" {
+		root = "."
+	}
+	store, err := local.Open(root, local.Options{
+		ReadOnly: config.ReadOnly,
+		NoSync:   config.Durability == None,
+		Logger:   config.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
+	fd, bound, err := reactor.Listen(address)
+	if err != nil {
+		return nil, err
+	}
+	sessions := session.NewFactory(session.Config{
+		Storage:          store,
+		Logger:           config.Logger,
+		Agent:            agent(config.Version),
+		Features:         features(config),
+		IdleTimeout:      config.IdleTimeout,
+		HandshakeTimeout: config.HandshakeTimeout,
+		StallTimeout:     config.StallTimeout,
+	})
+	loop, err := reactor.New(fd, reactor.Config{
+		Selector:     config.Selector,
+		NewSession:   sessions.Session,
+		Logger:       config.Logger,
+		MaxClients:   config.MaxClients,
+		Memory:       config.Memory,
+		DrainTimeout: config.DrainTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{storage: store, loop: loop, address: bound}, nil
+}
+
+// resolve turns Config.Listen into an address, and refuses one that is not
+// safe.
+func resolve(config Config) (netip.AddrPort, error) {
+	listen := config.Listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", listen)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen on %q: %w", listen, err)
+	}
+	address := tcp.AddrPort()
+	if !address.Addr().IsValid() { // no host: every address of this machine
+		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
+	}
+	if !address.Addr().Unmap().IsLoopback() && !config.Insecure {
+		return netip.AddrPort{}, fmt.Errorf("listen on %s: %w", address, ErrInsecure)
+	}
+	return address, nil
+}
+
+func features(config Config) protocol.Features {
+	var f protocol.Features
+	if config.ReadOnly {
+		f |= protocol.FeatureReadOnly
+	}
+	if config.Durability == Commit {
+		f |= protocol.FeatureDurable
+	}
+	return f
+}
+
+func agent(version string) string {
+	if version == "" {
+		return "ftpd"
+	}
+	return "ftpd/" + version
+}
+
+// Address returns where the server listens, with the real port.
+func (s *Server) Address() netip.AddrPort { return s.address }
+
+// Selector returns the kind of selector in use.
+func (s *Server) Selector() selector.Kind { return s.loop.Selector() }
+
+// Stats returns figures about the loop. Any goroutine may call it.
+func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
+
+// Serve serves until Shutdown has drained or Close was called, and gives up
+// the directory then. It may be called once.
+func (s *Server) Serve() error {
+	return errors.Join(s.loop.Run(), s.storage.Close())
+}
+
+// Shutdown makes Serve return once every request in flight has ended, or after
+// Config.DrainTimeout. It returns at once; any goroutine may call it.
+func (s *Server) Shutdown() { s.loop.Shutdown() }
+
+// Close makes Serve return at once and cuts every connection. Any goroutine
+// may call it.
+func (s *Server) Close() { s.loop.Abort() }

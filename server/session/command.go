@@ -1,0 +1,124 @@
+package session
+
+import (
+	"context"
+
+	"ftpd/protocol"
+	"ftpd/server/reactor"
+	"ftpd/server/storage"
+)
+
+// command is a request that one job answers.
+type command struct {
+	entry
+	stop   context.CancelFunc // ends a job that can be ended; nil for others
+	isOver bool
+}
+
+func (c *command) waits() bool { return false }
+
+// cancel asks the job to stop. The reply waits for it, so that nothing
+// happens any more once the client has read it.
+func (c *command) cancel(s *Session) {
+	c.isOver = s.state == closed
+	c.release()
+}
+
+// release ends the context of the job.
+func (c *command) release() {
+	if c.stop != nil {
+		c.stop()
+	}
+}
+
+// commandJob is the one job of a command.
+type commandJob struct {
+	command *command
+	run     func() (protocol.Message, error)
+	reply   protocol.Message
+	err     error
+}
+
+// Run is part of reactor.Job.
+func (j *commandJob) Run() { j.reply, j.err = j.run() }
+
+// finish is part of job.
+func (j *commandJob) finish(s *Session) {
+	c := j.command
+	c.release()
+	switch {
+	case c.isOver:
+	case j.err != nil:
+		s.fail(c.entry, j.err)
+	default:
+		reply(s, c.id, j.reply)
+		s.succeed(c.entry)
+	}
+}
+
+// begin gives a new request its place among those in flight and makes a Path
+// of what the client named. A path that is not allowed, or a session that takes
+// nothing new, is the request's failure.
+func (s *Session) begin(id uint32, raw string, r request) (storage.Path, error) {
+	s.add(id, r)
+	if s.state == draining {
+		return "", &protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: "this connection takes no more requests"}
+	}
+	return storage.ParsePath(raw)
+}
+
+// command begins a request that run answers on a lane of the pool.
+func (s *Session) command(c *command, lane reactor.Lane, run func(path storage.Path) (protocol.Message, error)) error {
+	if err := s.admit(c.id); err != nil {
+		return err
+	}
+	c.started = s.now
+	path, err := s.begin(c.id, c.path, c)
+	if err != nil {
+		c.release()
+		s.fail(c.entry, err)
+		return nil
+	}
+	s.link.Offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(path) }})
+	return nil
+}
+
+func (s *Session) stat(id uint32, m protocol.Stat) error {
+	c := &command{entry: entry{id: id, op: protocol.OpStat, path: m.Path}}
+	return s.command(c, reactor.Quick, func(path storage.Path) (protocol.Message, error) {
+		info, err := s.config.Storage.Stat(path, m.Flags&protocol.StatNoFollow == 0)
+		return meta(info), err
+	})
+}
+
+func (s *Session) mkdir(id uint32, m protocol.Mkdir) error {
+	c := &command{entry: entry{id: id, op: protocol.OpMkdir, path: m.Path}}
+	return s.command(c, reactor.Slow, func(path storage.Path) (protocol.Message, error) {
+		err := s.config.Storage.Mkdir(path, m.Mode, m.Flags&protocol.MkdirParents != 0)
+		return protocol.OK{Count: 1}, err
+	})
+}
+
+func (s *Session) remove(id uint32, m protocol.Remove) error {
+	c := &command{entry: entry{id: id, op: protocol.OpRemove, path: m.Path}}
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(s.context())
+	return s.command(c, reactor.Slow, func(path storage.Path) (protocol.Message, error) {
+		n, err := s.config.Storage.Remove(ctx, path, m.Flags&protocol.RemoveRecursive != 0)
+		return protocol.OK{Count: uint64(n)}, err
+	})
+}
+
+func (s *Session) rename(id uint32, m protocol.Rename) error {
+	c := &command{entry: entry{id: id, op: protocol.OpRename, path: m.From}}
+	to, err := storage.ParsePath(m.To)
+	return s.command(c, reactor.Slow, func(from storage.Path) (protocol.Message, error) {
+		if err != nil {
+			return nil, err
+		}
+		return protocol.OK{Count: 1}, s.config.Storage.Rename(from, to, storage.RenameOptions{
+			NoReplace: m.Flags&protocol.RenameNoReplace != 0,
+			Parents:   m.Flags&protocol.RenameParents != 0,
+		})
+	})
+}

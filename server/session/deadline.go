@@ -1,0 +1,79 @@
+package session
+
+import (
+	"time"
+
+	"ftpd/protocol"
+)
+
+var zeroTime time.Time
+
+// deadline has Expire called d from the start of the current quiet time; 0 is
+// never.
+func (s *Session) deadline(d time.Duration) {
+	if d == 0 {
+		s.link.SetDeadline(zeroTime)
+		return
+	}
+	s.link.SetDeadline(s.lastMoved().Add(d))
+}
+
+// lastMoved returns when something last happened on this connection.
+func (s *Session) lastMoved() time.Time {
+	if moved := s.link.Moved(); moved.After(s.moved) {
+		return moved
+	}
+	return s.moved
+}
+
+// quiet returns how long nothing may happen now: a connection with a request
+// in flight is given less time than an idle one. 0 is for ever.
+func (s *Session) quiet() time.Duration {
+	if len(s.requests) > 0 || s.link.Queued() > 0 {
+		return s.config.StallTimeout
+	}
+	return s.config.IdleTimeout
+}
+
+// Expire is part of reactor.Session. Bytes that moved since the deadline was
+// set only move it on, so that no event need touch it.
+func (s *Session) Expire(now time.Time) {
+	s.now = now
+	if s.state == greeting {
+		s.expireGreeting()
+		return
+	}
+	limit := s.quiet()
+	if limit == 0 || now.Sub(s.lastMoved()) < limit || s.busy() {
+		s.rearm(now, limit)
+		return
+	}
+	if len(s.requests) > 0 || s.link.Queued() > 0 {
+		s.link.Abort(reasonStallTimeout)
+		return
+	}
+	reply(s, 0, protocol.Goaway{Code: protocol.Busy, Message: "nothing was asked for so long that the connection is closed"})
+	s.drain(reasonIdleTimeout)
+}
+
+// rearm sets the next deadline.
+func (s *Session) rearm(now time.Time, limit time.Duration) {
+	if s.busy() {
+		s.moved = now // the time that our own disk takes is not the client's
+	}
+	s.deadline(limit)
+}
+
+// busy reports that the server itself is at work for this session, so that
+// silence is not the client's fault.
+func (s *Session) busy() bool {
+	return len(s.requests) > 0 && s.link.Queued() == 0 && !s.waiting()
+}
+
+func (s *Session) expireGreeting() {
+	if s.decoder.Buffered() == 0 {
+		s.foreign(reasonHandshakeTimeout)
+		return
+	}
+	s.refuse(&protocol.RequestError{Code: protocol.Protocol, Message: "no HELLO came in time"}, reasonHandshakeTimeout)
+}

@@ -1,0 +1,78 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"ftpd/protocol"
+	"ftpd/server/storage"
+)
+
+// causes maps what storage reports to what the client is told. The first match
+// counts; anything else is a fault of the server, io.
+var causes = [...]struct {
+	err   error
+	code  protocol.Code
+	retry bool
+}{
+	{fs.ErrNotExist, protocol.NotFound, false},
+	{fs.ErrExist, protocol.Exists, false},
+	{fs.ErrPermission, protocol.Permission, false},
+	{storage.ErrIsDirectory, protocol.IsDirectory, false},
+	{storage.ErrNotDirectory, protocol.NotDirectory, false},
+	{storage.ErrNotEmpty, protocol.NotEmpty, false},
+	{storage.ErrNoSpace, protocol.NoSpace, false},
+	{storage.ErrQuota, protocol.Quota, false},
+	{storage.ErrTooLarge, protocol.TooLarge, false},
+	{storage.ErrChanged, protocol.Changed, true},
+	{storage.ErrInvalid, protocol.Invalid, false},
+	{context.Canceled, protocol.Cancelled, false},
+	{syscall.EMFILE, protocol.Busy, true},
+	{syscall.ENFILE, protocol.Busy, true},
+	{syscall.ENOMEM, protocol.Busy, true},
+}
+
+var errCancelled = &protocol.RequestError{Code: protocol.Cancelled, Message: "the request was cancelled"}
+
+// errorMessage is the one place that turns errors into what the wire says.
+func errorMessage(err error) protocol.Error {
+	if broken, ok := errors.AsType[*protocol.ProtocolError](err); ok {
+		return protocol.Error{Code: broken.Code, Message: broken.Message}
+	}
+	if failed, ok := errors.AsType[*protocol.RequestError](err); ok {
+		return protocol.Error{Code: failed.Code, Retry: failed.Retry, Message: failed.Message}
+	}
+	message := strings.ToValidUTF8(err.Error(), "\uFFFD")
+	for _, cause := range causes {
+		if errors.Is(err, cause.err) {
+			return protocol.Error{Code: cause.code, Retry: cause.retry, Message: message}
+		}
+	}
+	return protocol.Error{Code: protocol.IO, Message: message}
+}
+
+// meta turns storage's description of a path into the wire's.
+func meta(info storage.Info) protocol.Meta {
+	m := protocol.Meta{
+		Kind:   kinds[info.Kind],
+		Mode:   info.Mode,
+		Size:   uint64(max(0, info.Size)),
+		Mtime:  info.Mtime.UnixNano(),
+		ETag:   protocol.ETag(info.ETag),
+		Target: info.Target,
+	}
+	if len(m.Target) > protocol.MaxPath {
+		m.Target = m.Target[:protocol.MaxPath]
+	}
+	return m
+}
+
+var kinds = [...]protocol.Kind{
+	storage.Regular:   protocol.File,
+	storage.Directory: protocol.Directory,
+	storage.Symlink:   protocol.Symlink,
+	storage.Special:   protocol.Special,
+}

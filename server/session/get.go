@@ -1,0 +1,291 @@
+package session
+
+import (
+	"ftpd/protocol"
+	"ftpd/server/reactor"
+	"ftpd/server/storage"
+)
+
+// inlineMax is the size of range that travels whole in the reply's first
+// buffer, so that a small file is one job and leaves in one write, in bytes.
+const inlineMax = 64 << 10
+
+// getPhase is how far a GET is.
+//
+//	opening -> sending -> ending -> over
+//	   \_________\__________\_______/   an error or CANCEL
+type getPhase uint8
+
+const (
+	getOpening getPhase = iota // the file is opened, and sent if it is small
+	getSending                 // pieces are read ahead and sent in order
+	getEnding                  // all are sent; is the file still what it was?
+	getOver                    // the final reply is queued; jobs may be out
+)
+
+// get is a GET in flight.
+type get struct {
+	entry
+	request protocol.Get
+	path    storage.Path
+	phase   getPhase
+	file    storage.File // once opened; nil again when its closing is a job's
+	etag    uint64
+	next    uint64 // offset of the piece to read next
+	end     uint64 // where the range ends
+	tree    protocol.Tree
+	pieces  []*readPiece // being read or waiting for an earlier one, in order
+	jobs    int          // out on the pool
+}
+
+func (s *Session) get(id uint32, m protocol.Get) error {
+	if err := s.admit(id); err != nil {
+		return err
+	}
+	g := &get{entry: entry{id: id, op: protocol.OpGet, path: m.Path, started: s.now}, request: m}
+	path, err := s.begin(id, m.Path, g)
+	if err != nil {
+		s.fail(g.entry, err)
+		return nil
+	}
+	g.path = path
+	s.enqueue(g)
+	return nil
+}
+
+func (g *get) waits() bool { return false }
+
+func (g *get) cancel(s *Session) { g.fail(s, errCancelled) }
+
+func (g *get) wants() int {
+	switch {
+	case g.phase == getOpening && g.jobs == 0:
+		return inlineMax + protocol.ControlBuffer - protocol.MaxControlPayload
+	case g.phase == getSending && g.next < g.end:
+		return protocol.BlockSize + protocol.DataOverhead
+	}
+	return 0
+}
+
+func (g *get) produce(s *Session, buffer *reactor.Buffer) {
+	g.jobs++
+	if g.phase == getOpening {
+		s.link.Offload(reactor.Quick, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
+		return
+	}
+	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
+	g.next = piece.end
+	g.pieces = append(g.pieces, piece)
+	s.link.Offload(reactor.Quick, piece)
+}
+
+// fail ends the request; jobs that are out come back to nothing.
+func (g *get) fail(s *Session, err error) {
+	if g.phase != getOver {
+		s.fail(g.entry, err)
+		g.over(s)
+	}
+}
+
+func (g *get) succeed(s *Session) {
+	s.succeed(g.entry)
+	g.over(s)
+}
+
+// over lets go of the file once no job reads it.
+func (g *get) over(s *Session) {
+	g.phase = getOver
+	if g.jobs == 0 && g.file != nil {
+		s.link.Offload(reactor.Quick, &closeFile{g.file})
+		g.file = nil
+	}
+}
+
+// openFile opens the file of a GET and makes the start of the reply: all of it
+// where the range is small.
+type openFile struct {
+	get     *get
+	storage storage.Storage
+	buffer  *reactor.Buffer
+
+	file storage.File // what is left to send comes from here; nil when nothing is
+	info storage.Info
+	n    int // bytes of reply in buffer
+	sent uint64
+	err  error
+}
+
+// Run is part of reactor.Job.
+func (j *openFile) Run() {
+	file, err := j.storage.Open(j.get.path)
+	if err != nil {
+		j.err = err
+		return
+	}
+	if err := j.start(file); err != nil || j.file == nil {
+		j.err = err
+		j.file = nil
+		_ = file.Close() // it was only read
+	}
+}
+
+func (j *openFile) start(file storage.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	m := &j.get.request
+	if m.Flags&protocol.GetIfMatch != 0 && info.ETag != uint64(m.ETag) {
+		return storage.ErrChanged
+	}
+	j.info = info
+	reply := protocol.Append(j.buffer.Bytes[:0], j.get.id, meta(info))
+	j.n = len(reply)
+	begin, end := span(m, uint64(info.Size))
+	if end-begin > inlineMax {
+		j.file = file
+		return nil
+	}
+	return j.inline(file, begin, end)
+}
+
+// span cuts the range of m to a file's size.
+func span(m *protocol.Get, size uint64) (begin, end uint64) {
+	begin, end = min(m.Offset, size), size
+	if m.Length != protocol.SizeUnknown {
+		end = min(size, begin+m.Length)
+	}
+	return begin, end
+}
+
+// inline appends the whole range and END.
+func (j *openFile) inline(file storage.File, begin, end uint64) error {
+	var tree protocol.Tree
+	for begin < end {
+		n := int(protocol.BlockEnd(begin, end) - begin)
+		digest, err := readBlock(file, j.buffer.Bytes[j.n:], j.get.id, begin, n)
+		if err != nil {
+			return err
+		}
+		tree.Add(digest, n)
+		j.n += protocol.DataOverhead + n
+		begin += uint64(n)
+	}
+	if err := unchanged(file, j.info.ETag); err != nil {
+		return err
+	}
+	j.sent = tree.Size()
+	j.n = len(protocol.Append(j.buffer.Bytes[:j.n], j.get.id, endOf(&tree, j.info.ETag)))
+	return nil
+}
+
+// finish is part of job.
+func (j *openFile) finish(s *Session) {
+	g := j.get
+	g.jobs--
+	g.file = j.file
+	switch {
+	case g.phase == getOver:
+		s.unused(j.buffer)
+		g.over(s)
+	case j.err != nil:
+		s.unused(j.buffer)
+		g.fail(s, j.err)
+	case j.file == nil:
+		g.bytes = j.sent
+		s.send(j.buffer, j.n)
+		g.succeed(s)
+	default:
+		s.send(j.buffer, j.n)
+		g.etag = j.info.ETag
+		g.next, g.end = span(&g.request, uint64(j.info.Size))
+		g.phase = getSending
+		s.enqueue(g)
+	}
+}
+
+// readPiece reads one piece of a file into a DATA frame.
+type readPiece struct {
+	get         *get
+	file        storage.File
+	buffer      *reactor.Buffer
+	offset, end uint64
+
+	digest protocol.Digest
+	ready  bool
+	err    error
+}
+
+func (j *readPiece) size() int { return int(j.end - j.offset) }
+
+// Run is part of reactor.Job.
+func (j *readPiece) Run() {
+	j.digest, j.err = readBlock(j.file, j.buffer.Bytes, j.get.id, j.offset, j.size())
+}
+
+// finish is part of job. Pieces may come back in any order; they leave in
+// theirs.
+func (j *readPiece) finish(s *Session) {
+	g := j.get
+	g.jobs--
+	j.ready = true
+	for len(g.pieces) > 0 && g.pieces[0].ready {
+		first := g.pieces[0]
+		g.pieces = append(g.pieces[:0], g.pieces[1:]...)
+		if first.err != nil {
+			g.fail(s, first.err)
+		}
+		if g.phase == getOver {
+			s.unused(first.buffer)
+			continue
+		}
+		g.tree.Add(first.digest, first.size())
+		g.bytes = g.tree.Size()
+		s.send(first.buffer, protocol.DataOverhead+first.size())
+	}
+	switch {
+	case g.phase == getOver:
+		g.over(s)
+	case g.next == g.end && len(g.pieces) == 0:
+		g.phase = getEnding
+		g.jobs++
+		s.link.Offload(reactor.Quick, &endFile{get: g, file: g.file})
+	}
+}
+
+// endFile closes the file of a GET after a last look at it.
+type endFile struct {
+	get  *get
+	file storage.File
+	err  error
+}
+
+// Run is part of reactor.Job.
+func (j *endFile) Run() {
+	j.err = unchanged(j.file, j.get.etag)
+	_ = j.file.Close() // it was only read
+}
+
+// finish is part of job.
+func (j *endFile) finish(s *Session) {
+	g := j.get
+	g.jobs--
+	g.file = nil
+	switch {
+	case g.phase == getOver:
+	case j.err != nil:
+		g.fail(s, j.err)
+	default:
+		reply(s, g.id, endOf(&g.tree, g.etag))
+		g.succeed(s)
+	}
+}
+
+// closeFile closes a file that nobody reads any more.
+type closeFile struct{ file storage.File }
+
+// Run is part of reactor.Job.
+func (j *closeFile) Run() { _ = j.file.Close() } // it was only read
+
+// finish is part of job.
+func (*closeFile) finish(*Session) {}

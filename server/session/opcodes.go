@@ -1,0 +1,87 @@
+package session
+
+import (
+	"fmt"
+
+	"ftpd/protocol"
+)
+
+// row is what a session does with one opcode.
+type row struct {
+	states []state // in which the client may send it
+	handle func(s *Session, frame protocol.Frame) error
+}
+
+var (
+	first   = []state{greeting}
+	serving = []state{ready, draining}
+)
+
+// rows is indexed by the opcode. A handler's error ends the connection; what
+// fails only one request is answered by the handler itself. DATA has no
+// handler here, for its bytes need memory: see stepData.
+var rows = [...]row{
+	protocol.OpHello:  {first, on((*Session).hello)},
+	protocol.OpAuth:   {serving, unsupported},
+	protocol.OpList:   {serving, on((*Session).list)},
+	protocol.OpStat:   {serving, on((*Session).stat)},
+	protocol.OpGet:    {serving, on((*Session).get)},
+	protocol.OpPut:    {serving, on((*Session).put)},
+	protocol.OpMkdir:  {serving, on((*Session).mkdir)},
+	protocol.OpRemove: {serving, on((*Session).remove)},
+	protocol.OpRename: {serving, on((*Session).rename)},
+	protocol.OpSum:    {serving, on((*Session).sum)},
+	protocol.OpSync:   {serving, unsupported},
+	protocol.OpCancel: {serving, on((*Session).cancelRequest)},
+	protocol.OpPing:   {serving, on((*Session).ping)},
+	protocol.OpBye:    {serving, on((*Session).bye)},
+	protocol.OpData:   {serving, nil},
+	protocol.OpEnd:    {serving, on((*Session).end)},
+}
+
+// on makes a handler of frames of one that takes a message.
+func on[M any, P protocol.Decodable[M]](handle func(s *Session, id uint32, m M) error) func(*Session, protocol.Frame) error {
+	return func(s *Session, frame protocol.Frame) error {
+		m, err := protocol.Decode[M, P](frame)
+		if err != nil {
+			return err
+		}
+		return handle(s, frame.Request, m)
+	}
+}
+
+// allowed checks an opcode against the state. The decoder has let through only
+// opcodes that a client may send, and each of them has a row.
+func (s *Session) allowed(op protocol.Opcode) error {
+	if !s.state.in(rows[op].states) {
+		return violation("%s is not allowed while %s", op, s.state)
+	}
+	return nil
+}
+
+// unsupported answers the opcodes that are reserved.
+func unsupported(s *Session, frame protocol.Frame) error {
+	if err := s.admit(frame.Request); err != nil {
+		return err
+	}
+	s.fail(entry{id: frame.Request, op: frame.Opcode}, protocol.Errorf(protocol.Unsupported, "%s is not offered by this server", frame.Opcode))
+	return nil
+}
+
+// admit checks that a new request may go by a number and that there is room
+// for it.
+func (s *Session) admit(id uint32) error {
+	switch {
+	case id == 0:
+		return violation("request 0 is the connection itself")
+	case s.find(id) != nil:
+		return violation("request %d is already in flight", id)
+	case len(s.requests) >= s.inFlight:
+		return violation("more than %d requests in flight", s.inFlight)
+	}
+	return nil
+}
+
+func violation(format string, args ...any) error {
+	return &protocol.ProtocolError{Code: protocol.Protocol, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,356 @@
+package session
+
+import (
+	"time"
+
+	"ftpd/protocol"
+	"ftpd/server/reactor"
+	"ftpd/server/storage"
+)
+
+// putPhase is how far a PUT is.
+//
+//	opening -> receiving -> committing -> over
+//	    \__________\____________\_______> over, or discarding and then over
+//	                       an error, or CANCEL
+type putPhase uint8
+
+const (
+	putOpening    putPhase = iota // the staging file is being made
+	putReceiving                  // DATA is written to it, until END
+	putCommitting                 // all is there: sync and rename
+	putDiscarding                 // failed and answered; the client's END is to come
+	putOver                       // the number is free; jobs may be out
+)
+
+// put is a PUT in flight.
+type put struct {
+	entry
+	request protocol.Put
+	path    storage.Path
+	phase   putPhase
+	ended   bool // the client has sent END or CANCEL
+	staging storage.Staging
+	tree    protocol.Tree // over what has arrived
+	waiting []block       // arrived, but not yet given to a job
+	jobs    int           // out on the pool
+}
+
+func (s *Session) put(id uint32, m protocol.Put) error {
+	if err := s.admit(id); err != nil {
+		return err
+	}
+	p := &put{entry: entry{id: id, op: protocol.OpPut, path: m.Path, started: s.now}, request: m}
+	path, err := s.begin(id, m.Path, p)
+	if err != nil {
+		p.fail(s, err)
+		return nil
+	}
+	p.path = path
+	if p.small() {
+		p.phase = putReceiving // one job does it all when END is here
+		return nil
+	}
+	p.jobs++
+	s.link.Offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
+	return nil
+}
+
+// small reports that the file is stored by a single job.
+func (p *put) small() bool {
+	return p.request.Flags&protocol.PutEager != 0 && p.request.Size <= inlineMax
+}
+
+func (p *put) waits() bool { return !p.ended && p.jobs == 0 }
+
+// cancel is part of request. A commit cannot be called back: its reply tells
+// how it ended.
+func (p *put) cancel(s *Session) {
+	p.ended = true
+	switch p.phase {
+	case putOpening, putReceiving:
+		p.fail(s, errCancelled)
+	case putDiscarding:
+		p.phase = putOver
+		s.retire(p.id)
+	case putCommitting, putOver:
+	}
+}
+
+// data takes a block that has arrived.
+func (p *put) data(s *Session, b block) {
+	s.holding += len(b.buffer.Bytes)
+	if err := p.check(b.Data); err != nil {
+		p.drop(s, b)
+		p.fail(s, err)
+		return
+	}
+	p.tree.Add(b.Digest, len(b.Bytes))
+	if p.phase == putOpening || p.small() {
+		p.waiting = append(p.waiting, b)
+		return
+	}
+	p.write(s, b)
+}
+
+// check tells whether a block is the next one.
+func (p *put) check(data protocol.Data) error {
+	have, n := p.tree.Size(), uint64(len(data.Bytes))
+	switch {
+	case p.phase == putOpening && p.request.Flags&protocol.PutEager == 0:
+		return protocol.Errorf(protocol.Invalid, "DATA came before READY")
+	case data.Offset != have:
+		return protocol.Errorf(protocol.Invalid, "DATA came at %d where %d was next", data.Offset, have)
+	case have%protocol.BlockSize != 0:
+		return protocol.Errorf(protocol.Invalid, "DATA came after a block that was not full")
+	case n > protocol.MaxFileSize-have:
+		return protocol.Errorf(protocol.TooLarge, "the file is larger than a file can be")
+	case p.request.Size == protocol.SizeUnknown:
+		return nil
+	case have+n > p.request.Size:
+		return protocol.Errorf(protocol.Invalid, "more DATA came than the %d bytes announced", p.request.Size)
+	}
+	return nil
+}
+
+// drop gives back the buffer of a block.
+func (p *put) drop(s *Session, b block) {
+	s.holding -= len(b.buffer.Bytes)
+	s.link.Release(b.buffer)
+}
+
+func (p *put) write(s *Session, b block) {
+	p.jobs++
+	s.link.Offload(reactor.Quick, &writeBlock{put: p, staging: p.staging, block: b})
+}
+
+// end takes the END of a PUT.
+func (s *Session) end(id uint32, m protocol.End) error {
+	p, ok := s.find(id).(*put)
+	if !ok || p.ended {
+		return violation("END for request %d, which takes none", id)
+	}
+	p.ended = true
+	if p.phase == putDiscarding {
+		p.phase = putOver
+		s.retire(id)
+		return nil
+	}
+	if err := p.checkEnd(m); err != nil {
+		p.fail(s, err)
+		return nil
+	}
+	p.advance(s)
+	return nil
+}
+
+func (p *put) checkEnd(m protocol.End) error {
+	have := p.tree.Size()
+	switch {
+	case p.request.Size != protocol.SizeUnknown && have != p.request.Size:
+		return protocol.Errorf(protocol.Invalid, "END came after %d of %d bytes", have, p.request.Size)
+	case m.Size != have:
+		return protocol.Errorf(protocol.Invalid, "END tells of %d bytes, but %d came", m.Size, have)
+	case m.Digest != p.tree.Sum():
+		return &protocol.RequestError{Code: protocol.Integrity, Retry: true, Message: "the file's digest is not that of its blocks"}
+	}
+	return nil
+}
+
+// advance commits once everything has arrived and is written.
+func (p *put) advance(s *Session) {
+	if !p.ended || p.jobs > 0 || p.phase != putReceiving {
+		return
+	}
+	p.phase = putCommitting
+	p.jobs++
+	s.link.Offload(reactor.Slow, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
+}
+
+// fail answers with ERROR. The number stays taken until the client has ended
+// its side, so that DATA under way cannot be mistaken for another request's.
+func (p *put) fail(s *Session, err error) {
+	if p.phase >= putDiscarding {
+		return
+	}
+	p.bytes = p.tree.Size()
+	if p.ended {
+		p.phase = putOver
+		s.fail(p.entry, err)
+	} else {
+		p.phase = putDiscarding
+		s.answerError(p.entry, err)
+	}
+	p.letGo(s)
+}
+
+// letGo gives back what a put holds that has failed, once no job uses it.
+func (p *put) letGo(s *Session) {
+	for _, b := range p.waiting {
+		p.drop(s, b)
+	}
+	p.waiting = nil
+	if p.jobs == 0 && p.staging != nil {
+		s.link.Offload(reactor.Quick, &abortFile{p.staging})
+		p.staging = nil
+	}
+}
+
+// createFile makes the staging file.
+type createFile struct {
+	put     *put
+	storage storage.Storage
+	staging storage.Staging
+	err     error
+}
+
+// Run is part of reactor.Job.
+func (j *createFile) Run() { j.staging, j.err = j.put.create(j.storage) }
+
+func (p *put) create(in storage.Storage) (storage.Staging, error) {
+	m := &p.request
+	options := storage.CreateOptions{
+		CreateOnly: m.Flags&protocol.PutCreateOnly != 0,
+		Parents:    m.Flags&protocol.PutParents != 0,
+		Size:       -1,
+	}
+	if m.Size != protocol.SizeUnknown {
+		options.Size = int64(m.Size)
+	}
+	if m.Flags&protocol.PutIfMatch != 0 {
+		if m.ETag == 0 { // to storage it would mean any
+			return nil, storage.ErrChanged
+		}
+		options.IfMatch = uint64(m.ETag)
+	}
+	return in.Create(p.path, options)
+}
+
+// finish is part of job.
+func (j *createFile) finish(s *Session) {
+	p := j.put
+	p.jobs--
+	p.staging = j.staging
+	switch {
+	case p.phase != putOpening:
+		p.letGo(s)
+		return
+	case j.err != nil:
+		p.staging = nil
+		p.fail(s, j.err)
+		return
+	}
+	p.phase = putReceiving
+	if p.request.Flags&protocol.PutEager == 0 {
+		reply(s, p.id, protocol.Ready{Offset: 0})
+	}
+	for _, b := range p.waiting {
+		p.write(s, b)
+	}
+	p.waiting = nil
+	p.advance(s)
+}
+
+// writeBlock verifies a block and writes it to the staging file.
+type writeBlock struct {
+	put     *put
+	staging storage.Staging
+	block   block
+	err     error
+}
+
+// Run is part of reactor.Job.
+func (j *writeBlock) Run() { j.err = storeBlock(j.staging, j.block.Data) }
+
+func storeBlock(to storage.Staging, data protocol.Data) error {
+	if !data.Verify() {
+		return &protocol.RequestError{Code: protocol.Integrity, Retry: true, Message: "a block arrived damaged"}
+	}
+	_, err := to.WriteAt(data.Bytes, int64(data.Offset))
+	return err
+}
+
+// finish is part of job.
+func (j *writeBlock) finish(s *Session) {
+	p := j.put
+	p.jobs--
+	p.drop(s, j.block)
+	switch {
+	case p.phase >= putDiscarding:
+		p.letGo(s)
+	case j.err != nil:
+		p.fail(s, j.err)
+	default:
+		p.advance(s)
+	}
+}
+
+// commitFile puts a file in its place; a small one it also makes and writes.
+type commitFile struct {
+	put     *put
+	storage storage.Storage
+	staging storage.Staging
+	blocks  []block
+	info    storage.Info
+	err     error
+}
+
+// Run is part of reactor.Job.
+func (j *commitFile) Run() {
+	if j.staging == nil {
+		if j.err = j.stage(); j.err != nil {
+			return
+		}
+	}
+	attributes := storage.Attributes{Mode: j.put.request.Mode}
+	if mtime := j.put.request.Mtime; mtime != protocol.NoTime {
+		attributes.Mtime = time.Unix(0, mtime)
+	}
+	j.info, j.err = j.staging.Commit(attributes)
+}
+
+func (j *commitFile) stage() error {
+	staging, err := j.put.create(j.storage)
+	if err != nil {
+		return err
+	}
+	for _, b := range j.blocks {
+		if err := storeBlock(staging, b.Data); err != nil {
+			_ = staging.Abort() // the first error is the one to tell
+			return err
+		}
+	}
+	j.staging = staging
+	return nil
+}
+
+// finish is part of job.
+func (j *commitFile) finish(s *Session) {
+	p := j.put
+	p.jobs--
+	p.staging = nil // Commit has ended it, whatever came of it
+	for _, b := range p.waiting {
+		p.drop(s, b)
+	}
+	p.waiting = nil
+	if s.state == closed {
+		return
+	}
+	p.bytes = p.tree.Size()
+	if j.err != nil {
+		p.fail(s, j.err)
+		return
+	}
+	p.phase = putOver
+	reply(s, p.id, protocol.OK{Count: p.bytes, ETag: protocol.ETag(j.info.ETag)})
+	s.succeed(p.entry)
+}
+
+// abortFile removes a staging file.
+type abortFile struct{ staging storage.Staging }
+
+// Run is part of reactor.Job.
+func (j *abortFile) Run() { _ = j.staging.Abort() } // the sweep takes what is left
+
+// finish is part of job.
+func (*abortFile) finish(*Session) {}

@@ -1,0 +1,256 @@
+// Package session is one connection of the native protocol: bytes and time go
+// in, bytes and jobs come out. It knows frames, states and requests, and no
+// descriptor and no disk: the reactor carries its bytes, and what may block
+// runs as a job on the offload pool. So all of it can be tested without a
+// network and without waiting.
+//
+// All state is owned by the loop goroutine. A job owns what it was given until
+// the reactor brings it back.
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"ftpd/protocol"
+	"ftpd/server/reactor"
+	"ftpd/server/storage"
+)
+
+// Config is what all sessions of a server share. Zero fields are defaults.
+type Config struct {
+	Storage          storage.Storage // required
+	Logger           *slog.Logger    // default slog.Default
+	Agent            string          // what WELCOME calls the server
+	Features         protocol.Features
+	InFlight         int           // requests a client may have in flight, default protocol.DefaultInFlight
+	HandshakeTimeout time.Duration // until HELLO must be there, default 10 s; negative is never
+	IdleTimeout      time.Duration // without a request in flight, default 15 min; negative is never
+	StallTimeout     time.Duration // with one, but without a byte moving for want of the client, default 60 s; negative is never
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.InFlight == 0 {
+		c.InFlight = protocol.DefaultInFlight
+	}
+	c.HandshakeTimeout = timeout(c.HandshakeTimeout, 10*time.Second)
+	c.IdleTimeout = timeout(c.IdleTimeout, 15*time.Minute)
+	c.StallTimeout = timeout(c.StallTimeout, time.Minute)
+	return c
+}
+
+// timeout returns 0 for never, and otherwise d or its default.
+func timeout(d, byDefault time.Duration) time.Duration {
+	switch {
+	case d < 0:
+		return 0
+	case d == 0:
+		return byDefault
+	}
+	return d
+}
+
+// Factory makes the sessions of a server.
+type Factory struct{ config Config }
+
+// NewFactory returns a Factory with config's defaults filled in.
+func NewFactory(config Config) *Factory {
+	return &Factory{config.withDefaults()}
+}
+
+// Session returns the session of a new connection.
+func (f *Factory) Session(peer reactor.Peer) reactor.Session {
+	return &Session{config: &f.config, peer: peer.Address, full: peer.Full, decoder: protocol.NewDecoder(protocol.Client)}
+}
+
+// Session is one connection. It implements reactor.Session.
+type Session struct {
+	config   *Config
+	link     reactor.Link
+	peer     netip.AddrPort
+	state    state
+	now      time.Time // of the call in progress, for its handlers
+	ended    bool      // Link.Finish was called: nothing more is read or written
+	drainFor reactor.Reason
+	more     bool // the frame budget ended before the frames did
+	full     bool // the server has no room for this client
+	started  time.Time
+
+	decoder protocol.Decoder
+	input   *reactor.Buffer // lent to the decoder
+	agent   string          // the client's name
+
+	requests []tagged // in flight
+	inFlight int      // the most of them
+	served   int      // requests answered so far
+	failed   int      // those answered with ERROR
+	holding  int      // bytes of DATA not yet written to storage
+	moved    time.Time
+
+	producers []producer // requests that want to make output, in turn
+	reserved  int        // bytes of output that jobs are making
+
+	ctx    context.Context // of the jobs; nil until one needs it
+	cancel context.CancelFunc
+}
+
+// tagged is a request in flight and the number it goes by.
+type tagged struct {
+	id      uint32
+	request request
+}
+
+// request is one request in flight, from its first frame to its last. Its
+// methods run on the loop goroutine.
+type request interface {
+	// cancel is called when the client wants it no more, and when the
+	// connection is gone. What it holds is let go, by a job where that may
+	// block; its final reply follows now or when its jobs are back.
+	cancel(s *Session)
+	// waits reports that the client is to move next.
+	waits() bool
+}
+
+// job is the work of a request. finish is called on the loop goroutine after
+// Run, also when the connection is gone.
+type job interface {
+	reactor.Job
+	finish(s *Session)
+}
+
+// Open is part of reactor.Session.
+func (s *Session) Open(now time.Time, link reactor.Link) {
+	s.link = link
+	s.now, s.started, s.moved = now, now, now
+	s.setState(greeting)
+	if s.full {
+		s.refuse(&protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "the server has as many clients as it takes; try again later"}, reasonFull)
+	}
+}
+
+// Complete is part of reactor.Session.
+func (s *Session) Complete(now time.Time, done reactor.Job) {
+	s.moved = now
+	s.now = now
+	done.(job).finish(s)
+	s.proceed(now)
+}
+
+// Resume is part of reactor.Session.
+func (s *Session) Resume(now time.Time) {
+	s.proceed(now)
+}
+
+// proceed does what can be done now: handle frames that have arrived, start
+// jobs that make output, and give back an input buffer that nothing is in.
+func (s *Session) proceed(now time.Time) {
+	if s.state == closed || s.ended {
+		return
+	}
+	s.now = now
+	s.process()
+	s.produce()
+	if s.decoder.Buffered() == 0 {
+		s.letGoOfInput()
+	}
+}
+
+// EOF is part of reactor.Session.
+func (s *Session) EOF(time.Time) {
+	if s.state == draining && !s.waiting() {
+		return // it said BYE and may have shut its side: it still gets its replies
+	}
+	s.link.Abort(reactor.ReasonEOF)
+}
+
+// Drain is part of reactor.Session.
+func (s *Session) Drain(now time.Time) {
+	s.now = now
+	if s.state == ready || s.state == greeting {
+		reply(s, 0, protocol.Goaway{Code: protocol.ShuttingDown, Message: "the server is shutting down"})
+	}
+	s.drain(reasonShutdown)
+}
+
+// Closed is part of reactor.Session.
+func (s *Session) Closed(now time.Time, reason reactor.Reason) {
+	s.now = now
+	s.setState(closed)
+	if s.cancel != nil {
+		s.cancel()
+	}
+	requests := s.requests
+	s.requests, s.producers = nil, nil
+	for _, t := range requests {
+		t.request.cancel(s)
+	}
+	s.letGoOfInput()
+	in, out := s.link.Counts()
+	s.config.Logger.Info("connection closed", "peer", s.peer, "agent", s.agent, "reason", string(reason),
+		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))
+}
+
+// context returns the context of this session's jobs, which ends with it.
+func (s *Session) context() context.Context {
+	if s.ctx == nil {
+		s.ctx, s.cancel = context.WithCancel(context.Background())
+	}
+	return s.ctx
+}
+
+// find returns a request in flight, or nil.
+func (s *Session) find(id uint32) request {
+	for _, t := range s.requests {
+		if t.id == id {
+			return t.request
+		}
+	}
+	return nil
+}
+
+// add takes a request in flight. From the first one on the client has less
+// time to be quiet.
+func (s *Session) add(id uint32, r request) {
+	s.requests = append(s.requests, tagged{id, r})
+	if len(s.requests) == 1 && s.config.StallTimeout > 0 {
+		s.link.SetDeadline(s.now.Add(s.config.StallTimeout))
+	}
+}
+
+// retire ends a request: its number is free again.
+func (s *Session) retire(id uint32) {
+	for i, t := range s.requests {
+		if t.id != id {
+			continue
+		}
+		last := len(s.requests) - 1
+		s.requests[i] = s.requests[last]
+		s.requests[last] = tagged{}
+		s.requests = s.requests[:last]
+		break
+	}
+	if s.state == draining && len(s.requests) == 0 {
+		s.finish(s.drainFor)
+	}
+}
+
+// finish closes the connection once what is queued is written.
+func (s *Session) finish(reason reactor.Reason) {
+	s.ended = true
+	s.link.Finish(reason)
+}
+
+// waiting reports that a request in flight waits for the client.
+func (s *Session) waiting() bool {
+	for _, t := range s.requests {
+		if t.request.waits() {
+			return true
+		}
+	}
+	return false
+}

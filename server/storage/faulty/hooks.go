@@ -49,37 +49,48 @@ func Chain(hooks ...Hook) Hook {
 	}
 }
 
-// Call is an operation that came to a gate.
-type Call struct {
-	Op   Op
-	Path storage.Path
-}
-
 // Gate holds operations up until a test lets them go, as a disk does that
 // does not answer. Its Hook goes into Hooks.
 type Gate struct {
-	calls chan Call
-	open  chan struct{}
-	once  sync.Once
+	held chan *Held
+	open chan struct{}
+	once sync.Once
+}
+
+// Held is an operation that waits at a gate.
+type Held struct {
+	Op   Op
+	Path storage.Path
+
+	released chan struct{}
+	once     sync.Once
 }
 
 // NewGate returns a closed gate.
 func NewGate() *Gate {
-	return &Gate{calls: make(chan Call), open: make(chan struct{})}
+	return &Gate{held: make(chan *Held), open: make(chan struct{})}
 }
 
-// Hook blocks until Pass is called for this operation or Open for all.
+// Hook blocks until the operation is released, or the gate opened.
 func (g *Gate) Hook(op Op, path storage.Path) error {
+	held := &Held{Op: op, Path: path, released: make(chan struct{})}
 	select {
-	case g.calls <- Call{op, path}:
+	case g.held <- held:
+	case <-g.open:
+		return nil
+	}
+	select {
+	case <-held.released:
 	case <-g.open:
 	}
 	return nil
 }
 
-// Pass waits for an operation at the gate, lets that one go on and says which
-// it was.
-func (g *Gate) Pass() Call { return <-g.calls }
+// Held gives each operation that has come to the gate and waits there, once.
+func (g *Gate) Held() <-chan *Held { return g.held }
+
+// Release lets the operation go on. It may be called again.
+func (h *Held) Release() { h.once.Do(func() { close(h.released) }) }
 
 // Open lets every operation go on, now and later. It may be called again.
 func (g *Gate) Open() { g.once.Do(func() { close(g.open) }) }

@@ -22,7 +22,7 @@ type Config struct {
 	IdleTimeout      time.Duration // without a request in flight, default 15 min
 	HandshakeTimeout time.Duration // from connecting to HELLO, default 10 s
 	StallTimeout     time.Duration // a request in flight and no byte moving for want of the client, default 60 s
-	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s
+	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s; negative is not at all
 	Memory           int64         // bytes for the buffers of all connections, default 256 MiB, at least 4 MiB
 
 	Durability Durability

@@ -37,7 +37,7 @@ func application(stdout, stderr io.Writer) *cli.App {
 			duration("idle-timeout", 15*time.Minute, "close a connection after `TIME` without a request; 0 is never"),
 			duration("handshake-timeout", 10*time.Second, "close a connection that has not greeted after `TIME`; 0 is never"),
 			duration("stall-timeout", time.Minute, "close a connection whose client lets a transfer rest for `TIME`; 0 is never"),
-			duration("drain-timeout", 30*time.Second, "finish what is in flight for at most `TIME` when asked to stop"),
+			duration("drain-timeout", 30*time.Second, "finish what is in flight for at most `TIME` when asked to stop; 0 is not at all"),
 			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log as `text` or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
 		},

@@ -19,6 +19,7 @@ type logWriter struct {
 	done    chan struct{}
 	mu      sync.Mutex
 	dropped int
+	closed  bool
 }
 
 func newLogWriter(to io.Writer) *logWriter {
@@ -31,6 +32,9 @@ func newLogWriter(to io.Writer) *logWriter {
 func (w *logWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return len(line), nil
+	}
 	if w.dropped > 0 {
 		note := fmt.Appendf(nil, "ftpd: %d lines of this log were dropped: they came faster than they were read\n", w.dropped)
 		select {
@@ -54,8 +58,12 @@ func (w *logWriter) run(to io.Writer) {
 	}
 }
 
-// Close writes what waits and ends the goroutine.
+// Close writes what waits and ends the goroutine. Lines that come later are
+// lost.
 func (w *logWriter) Close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 	close(w.lines)
 	<-w.done
 }

@@ -1,0 +1,349 @@
+package session_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"ftpd/protocol"
+	"ftpd/server/reactor"
+	"ftpd/server/session"
+	"ftpd/server/storage"
+	"ftpd/server/storage/local"
+)
+
+// harness drives one session without a network: it plays the reactor.
+type harness struct {
+	t       *testing.T
+	root    string
+	session reactor.Session
+	now     time.Time
+	moved   time.Time
+
+	output   []byte
+	sent     []byte // to the client, not yet decoded
+	blocked  bool // output stays queued
+	jobs     []reactor.Job
+	lent     map[*reactor.Buffer]bool
+	starved  bool // no buffers are lent
+	again    bool
+	deadline time.Time
+	finished reactor.Reason
+	aborted  reactor.Reason
+	closed   bool
+	in, out  int64
+	replies  protocol.Decoder
+}
+
+type option func(*session.Config)
+
+// newHarness opens a session over a temporary directory.
+func newHarness(t *testing.T, options ...option) *harness {
+	t.Helper()
+	root := t.TempDir()
+	store, err := local.Open(root, local.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return newHarnessOn(t, root, store, options...)
+}
+
+func newHarnessOn(t *testing.T, root string, store storage.Storage, options ...option) *harness {
+	t.Helper()
+	config := session.Config{Storage: store, Agent: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for _, o := range options {
+		o(&config)
+	}
+	h := &harness{t: t, root: root, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}}
+	h.moved = h.now
+	h.replies = protocol.NewDecoder(protocol.Server)
+	h.replies.Attach(make([]byte, protocol.BlockBuffer))
+	h.session = session.NewFactory(config).Session(reactor.Peer{Address: netip.MustParseAddrPort("192.0.2.1:5")})
+	h.session.Open(h.now, h)
+	t.Cleanup(h.close)
+	return h
+}
+
+// greeted returns a harness whose session has welcomed its client.
+func greeted(t *testing.T, options ...option) *harness {
+	t.Helper()
+	h := newHarness(t, options...)
+	h.greet()
+	return h
+}
+
+func (h *harness) greet() {
+	h.t.Helper()
+	h.feed(hello())
+	if f := h.one(); f.Opcode != protocol.OpWelcome {
+		h.t.Fatalf("HELLO was answered with %s", f.Opcode)
+	}
+}
+
+func hello() []byte {
+	return protocol.Append(nil, 0, protocol.Hello{InFlight: 64, Agent: "tester"})
+}
+
+// close ends the connection and checks that nothing is held any more.
+func (h *harness) close() {
+	if h.closed {
+		return
+	}
+	h.closed = true
+	h.session.Closed(h.now, "test")
+	h.run()
+	if len(h.lent) > 0 {
+		h.t.Errorf("%d buffers are still lent after the close", len(h.lent))
+	}
+}
+
+// feed hands bytes to the session as far as it takes them, and returns what it
+// did not take.
+func (h *harness) feed(b []byte) []byte {
+	for len(b) > 0 && h.finished == "" && h.aborted == "" && !h.session.Paused() {
+		space := h.session.Input(h.now)
+		if len(space) == 0 {
+			return b
+		}
+		n := copy(space, b)
+		b = b[n:]
+		h.in += int64(n)
+		h.moved = h.now
+		h.session.Received(h.now, n)
+	}
+	return b
+}
+
+// exchange feeds all of b, running jobs as they come, and returns the replies.
+func (h *harness) exchange(b []byte) []protocol.Frame {
+	h.t.Helper()
+	for {
+		before := len(b)
+		b = h.feed(b)
+		h.run()
+		if len(b) == 0 || h.finished != "" || h.aborted != "" {
+			return h.frames()
+		}
+		if len(b) == before && !h.again && len(h.jobs) == 0 && len(h.output) == 0 {
+			h.t.Fatalf("the session is stuck with %d bytes to take", len(b))
+		}
+		h.drain()
+	}
+}
+
+// run runs jobs, and resumes the session, until there is nothing to do.
+func (h *harness) run() {
+	for h.step(0) || h.resume() {
+	}
+}
+
+// step runs the i-th job; it reports whether there was one.
+func (h *harness) step(i int) bool {
+	if len(h.jobs) == 0 {
+		return false
+	}
+	job := h.jobs[i]
+	h.jobs = slices.Delete(h.jobs, i, i+1)
+	job.Run()
+	h.session.Complete(h.now, job)
+	return true
+}
+
+func (h *harness) resume() bool {
+	if h.closed || h.finished != "" || h.aborted != "" {
+		return false
+	}
+	wrote := h.drain()
+	if !h.again && !wrote {
+		return false
+	}
+	h.again = false
+	h.session.Resume(h.now)
+	return true
+}
+
+// shuffle runs jobs in random order until there are none.
+func (h *harness) shuffle(random *rand.Rand) {
+	for len(h.jobs) > 0 {
+		h.step(random.IntN(len(h.jobs)))
+		h.resume()
+	}
+}
+
+// drain moves what is queued to the client.
+func (h *harness) drain() bool {
+	if h.blocked || len(h.output) == 0 {
+		return false
+	}
+	h.out += int64(len(h.output))
+	h.sent = append(h.sent, h.output...)
+	h.output = h.output[:0]
+	return true
+}
+
+// frames returns the replies that have come since the last call.
+func (h *harness) frames() []protocol.Frame {
+	h.t.Helper()
+	h.drain()
+	var list []protocol.Frame
+	for {
+		f, ok, err := h.replies.Next()
+		if err != nil {
+			h.t.Fatalf("the server sent a bad frame: %v", err)
+		}
+		if !ok && len(h.sent) == 0 {
+			return list
+		}
+		if !ok {
+			n := copy(h.replies.Space(), h.sent)
+			h.replies.Advance(n)
+			h.sent = h.sent[n:]
+			continue
+		}
+		f.Payload = bytes.Clone(f.Payload)
+		list = append(list, f)
+	}
+}
+
+// one returns the only reply.
+func (h *harness) one() protocol.Frame {
+	h.t.Helper()
+	h.run()
+	list := h.frames()
+	if len(list) != 1 {
+		h.t.Fatalf("%d replies instead of one: %v", len(list), names(list))
+	}
+	return list[0]
+}
+
+// request sends one message and returns the replies.
+func request[M protocol.Message](h *harness, id uint32, m M) []protocol.Frame {
+	h.t.Helper()
+	return h.exchange(protocol.Append(nil, id, m))
+}
+
+// final sends one message and returns its only reply, decoded.
+func final[R any, P protocol.Decodable[R], M protocol.Message](h *harness, m M) R {
+	h.t.Helper()
+	list := request(h, 7, m)
+	if len(list) != 1 {
+		h.t.Fatalf("%d replies instead of one: %v", len(list), names(list))
+	}
+	return decode[R, P](h.t, list[0])
+}
+
+func decode[R any, P protocol.Decodable[R]](t *testing.T, f protocol.Frame) R {
+	t.Helper()
+	if f.Opcode == protocol.OpError && P(new(R)).Opcode() != protocol.OpError {
+		m, _ := protocol.Decode[protocol.Error](f)
+		t.Fatalf("ERROR %s: %s", m.Code, m.Message)
+	}
+	m, err := protocol.Decode[R, P](f)
+	if err != nil {
+		t.Fatalf("reply %s: %v", f.Opcode, err)
+	}
+	return m
+}
+
+func names(list []protocol.Frame) []string {
+	var s []string
+	for _, f := range list {
+		name := f.Opcode.String()
+		if f.Opcode == protocol.OpError {
+			if m, err := protocol.Decode[protocol.Error](f); err == nil {
+				name += " " + m.Code.String()
+			}
+		}
+		s = append(s, name)
+	}
+	return s
+}
+
+func (h *harness) write(name, content string) {
+	h.t.Helper()
+	path := filepath.Join(h.root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) read(name string) string {
+	h.t.Helper()
+	b, err := os.ReadFile(filepath.Join(h.root, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// What follows is the harness as a reactor.Link.
+
+func (h *harness) Reserve(n int) []byte { return make([]byte, 0, n) }
+
+func (h *harness) Commit(b []byte) {
+	if !h.closed {
+		h.output = append(h.output, b...)
+	}
+}
+
+func (h *harness) Send(b *reactor.Buffer, n int) {
+	h.Commit(b.Bytes[:n])
+	h.Release(b)
+}
+
+func (h *harness) Queued() int { return len(h.output) }
+
+func (h *harness) Buffer(size int) *reactor.Buffer {
+	if h.starved {
+		return nil
+	}
+	b := &reactor.Buffer{Bytes: make([]byte, roundUp(size))}
+	h.lent[b] = true
+	return b
+}
+
+func roundUp(size int) int {
+	for _, have := range []int{reactor.SmallBuffer, reactor.MediumBuffer, reactor.LargeBuffer} {
+		if size <= have {
+			return have
+		}
+	}
+	panic("too large")
+}
+
+func (h *harness) Release(b *reactor.Buffer) {
+	if !h.lent[b] {
+		h.t.Error("a buffer was given back twice")
+	}
+	delete(h.lent, b)
+	clear(b.Bytes) // whoever still reads it sees the mistake
+}
+
+func (h *harness) Offload(_ reactor.Lane, job reactor.Job) { h.jobs = append(h.jobs, job) }
+func (h *harness) Again()                                  { h.again = true }
+func (h *harness) SetDeadline(t time.Time)                 { h.deadline = t }
+func (h *harness) Moved() time.Time                        { return h.moved }
+func (h *harness) Counts() (in, out int64)                 { return h.in, h.out }
+
+func (h *harness) Finish(reason reactor.Reason) {
+	if h.finished == "" {
+		h.finished = reason
+	}
+}
+
+func (h *harness) Abort(reason reactor.Reason) {
+	if h.aborted == "" {
+		h.aborted = reason
+	}
+}

@@ -5,6 +5,7 @@ package local
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"ftpd/server/storage"
 
@@ -102,33 +103,62 @@ func rename(from, to place) error {
 }
 
 // makeDirectories opens a directory and makes what is missing on the way to
-// it; mode is as in Mkdir. Each is durable once it returns. It begins again
-// where a directory it found is removed meanwhile.
-func (s *Store) makeDirectories(path storage.Path, mode uint32) (directory, error) {
+// it; mode is as in Mkdir, and is not that of the others. Each is durable when
+// it returns. It begins again where a directory that it found is removed
+// meanwhile; that a link on the way leads nowhere looks the same.
+func (s *Store) makeDirectories(path storage.Path, mode uint32) (d directory, err error) {
 	const attempts = 10
-	var d directory
-	var err error
 	for range attempts {
-		if d, err = s.openDirectory(path); !isNotExist(err) || path == storage.Root {
-			return d, err
+		if d, err = s.nearest(path); err == nil {
+			d, err = s.descend(d, path, mode)
 		}
-		if err = s.makeMissing(path, mode); err != nil && !isNotExist(err) {
-			return d, err
+		if !isNotExist(err) {
+			break
 		}
 	}
 	return d, err
 }
 
-func (s *Store) makeMissing(path storage.Path, mode uint32) error {
-	parent, err := s.makeDirectories(path.Dir(), 0)
-	if err != nil {
-		return err
+// nearest opens a directory or, where it is missing, the nearest one above it
+// that is there.
+func (s *Store) nearest(path storage.Path) (directory, error) {
+	d, err := s.openDirectory(path)
+	for isNotExist(err) && path != storage.Root {
+		path = path.Dir()
+		d, err = s.openDirectory(path)
 	}
-	defer parent.close()
-	if err := s.mkdir(place{&parent, base(path)}, mode); err != unix.EEXIST {
-		return err
+	return d, err
+}
+
+// descend goes on from d, which is closed, to a path below it, and makes each
+// directory that it enters.
+func (s *Store) descend(d directory, path storage.Path, mode uint32) (directory, error) {
+	for d.path != path {
+		next := d.path.Join(firstBelow(d.path, path))
+		bits := uint32(0)
+		if next == path {
+			bits = mode
+		}
+		err := s.mkdir(place{&d, base(next)}, bits)
+		d.close()
+		if err != nil && err != unix.EEXIST {
+			return directory{}, err
+		}
+		if d, err = s.openDirectory(next); err != nil {
+			return directory{}, err
+		}
 	}
-	return nil
+	return d, nil
+}
+
+// firstBelow returns the first component of path, which is below dir, after dir.
+func firstBelow(dir, path storage.Path) string {
+	rest := string(path)
+	if dir != storage.Root {
+		rest = rest[len(dir)+1:]
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -49,6 +49,9 @@ var causes = map[syscall.Errno]cause{
 // errPrivate says that a link led to what the store keeps for itself.
 var errPrivate = fmt.Errorf("%w: it leads to the server's own files", fs.ErrPermission)
 
+// errStaging says that nothing can be uploaded, to whatever path.
+var errStaging = fmt.Errorf("%w: the server cannot make %s in the served directory", fs.ErrPermission, stagingDirectory)
+
 // escapeError returns the error value that os.Root has for paths that lead out
 // of it. It is not exported, so it is asked for rather than matched by text.
 func escapeError(root *os.Root) error {
@@ -84,7 +87,7 @@ func (s *Store) failOther(path storage.Path, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrClosed):
 		return refuse(path, fs.ErrClosed, "")
-	case err == storage.ErrChanged || err == errPrivate:
+	case err == storage.ErrChanged || err == errPrivate || err == errStaging:
 		return refuse(path, err, "")
 	}
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {

@@ -5,7 +5,6 @@ package local
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -101,7 +100,7 @@ func (s *Store) tryInstance() (*instance, error) {
 func openStaging(top *os.File) (*os.File, error) {
 	l, err := openChild(int(top.Fd()), stagingDirectory)
 	if err == unix.ELOOP || err == unix.ENOTDIR {
-		return nil, fmt.Errorf("%w: %s in the served directory is not a directory", fs.ErrPermission, stagingDirectory)
+		return nil, errStaging // someone else put it there
 	}
 	return l.file, err
 }

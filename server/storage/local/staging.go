@@ -4,6 +4,7 @@ package local
 
 import (
 	"crypto/rand"
+	"errors"
 	"io/fs"
 
 	"ftpd/server/storage"
@@ -36,7 +37,7 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 	if path == storage.Root {
 		return nil, s.fail(path, unix.EISDIR)
 	}
-	parent, err := s.nearest(path, options)
+	parent, err := s.parentOf(path, options)
 	if err != nil {
 		return nil, s.fail(path, err)
 	}
@@ -51,23 +52,21 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 	return st, nil
 }
 
-// nearest opens the directory that is to hold path, or with Parents the
+// parentOf opens the directory that is to hold path, or with Parents the
 // nearest one above it that is there, and checks what can be checked of it.
-func (s *Store) nearest(path storage.Path, options storage.CreateOptions) (directory, error) {
-	within := path.Dir()
-	d, err := s.openDirectory(within)
-	missing := isNotExist(err) && options.Parents
-	for missing && isNotExist(err) && within != storage.Root {
-		within = within.Dir()
-		d, err = s.openDirectory(within)
+func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (directory, error) {
+	open := s.openDirectory
+	if options.Parents {
+		open = s.nearest
 	}
+	d, err := open(path.Dir())
 	if err != nil {
 		return directory{}, err
 	}
-	if missing && options.IfMatch != 0 {
-		err = storage.ErrChanged
-	} else if !missing {
+	if d.path == path.Dir() {
 		err = checkTarget(place{&d, base(path)}, options)
+	} else if options.IfMatch != 0 {
+		err = storage.ErrChanged
 	}
 	if err == nil {
 		err = d.roomFor(options.Size)
@@ -122,6 +121,9 @@ func blocks(count, size int64) int64 { return max(count, 0) * size }
 // stage makes the staging file and takes it into the store's books.
 func (s *Store) stage(path storage.Path, options storage.CreateOptions, parent *directory) (*staging, error) {
 	i, err := s.own()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, errStaging
+	}
 	if err != nil {
 		return nil, err
 	}

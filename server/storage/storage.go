@@ -24,17 +24,23 @@ type Storage interface {
 	// tree below it. Symbolic links are listed and not followed.
 	List(path Path, recursive bool) (Lister, error)
 	// Create begins a file that appears under path only when it is committed.
+	// It fails early for what would make the commit fail: ErrIsDirectory,
+	// fs.ErrExist and ErrChanged for the conditions, ErrNoSpace.
 	Create(path Path, options CreateOptions) (Staging, error)
 	// Mkdir makes a directory. mode holds permission bits, 0 is the default;
 	// parents makes missing parents too and accepts an existing directory.
 	Mkdir(path Path, mode uint32, parents bool) error
 	// Remove removes a file, a link or an empty directory, or with recursive
-	// a tree, and returns how many entries went. It stops, with the context's
-	// error, soon after ctx is done; what is gone by then stays gone.
+	// a tree, and returns how many entries went. It stops at the first that
+	// cannot go, and with the context's error soon after ctx is done; what is
+	// gone by then stays gone. The root is ErrInvalid.
 	Remove(ctx context.Context, path Path, recursive bool) (int, error)
-	// Rename moves a file or a directory, replacing a file at to.
+	// Rename moves a file or a directory, replacing a file at to. A directory
+	// at to is ErrIsDirectory, one that would move into itself ErrInvalid, and
+	// so is a move that the store cannot do in one step.
 	Rename(from, to Path, options RenameOptions) error
-	// Close gives up what the storage holds. No other call may follow.
+	// Close aborts what is staged and gives up what the storage holds. No
+	// other call may follow, but for those that close or end what it returned.
 	Close() error
 }
 
@@ -43,7 +49,7 @@ type Storage interface {
 type CreateOptions struct {
 	CreateOnly bool   // the path must not exist, now and at the commit
 	IfMatch    uint64 // the ETag the path must have, now and at the commit; 0 is any
-	Parents    bool   // make missing parent directories
+	Parents    bool   // make missing parent directories, at the commit
 	Size       int64  // the size to come in bytes, to fail early for want of space; negative is unknown
 }
 
@@ -65,7 +71,8 @@ type File interface {
 }
 
 // Lister walks the entries of a listing in no particular order and in bounded
-// memory. One goroutine uses it at a time.
+// memory; that of a directory comes before those of what it contains, and none
+// begins with Reserved. One goroutine uses it at a time.
 type Lister interface {
 	// Next returns the next entry, io.EOF after the last. A directory that
 	// cannot be read is an entry with Err set, and the walk goes on.
@@ -81,9 +88,11 @@ type Staging interface {
 	// Commit gives the file its mode and time, makes it durable (unless the
 	// storage was told otherwise), puts it under its path in one step and
 	// makes that durable too. On an error nothing is left behind and the path
-	// is as it was.
+	// is as it was; only where the very last step fails, the new file is
+	// there and may not survive a power failure. Parents that were made stay.
+	// It waits for each WriteAt under way; later ones are fs.ErrClosed.
 	Commit(attributes Attributes) (Info, error)
-	// Abort forgets the file. After Commit it does nothing.
+	// Abort forgets the file. After Commit or Abort it does nothing.
 	Abort() error
 }
 
@@ -118,5 +127,5 @@ type Info struct {
 type Entry struct {
 	Path string // below the listed directory, with slashes
 	Info
-	Err error // why this directory could not be read; Info may be partial then
+	Err error // why this directory could not be read, or this entry not described; Info may be partial then
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"ftpd/server/storage"
-	"ftpd/server/storage/faulty"
 	"ftpd/server/storage/storagetest"
 
 	"go.uber.org/goleak"
@@ -32,16 +31,6 @@ func TestMain(m *testing.M) {
 
 func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Storage { return open(t, t.TempDir(), Options{}) })
-}
-
-func TestConformanceWithoutSync(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) storage.Storage { return open(t, t.TempDir(), Options{NoSync: true}) })
-}
-
-func TestConformanceThroughFaulty(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) storage.Storage {
-		return faulty.New(open(t, t.TempDir(), Options{NoSync: true}), faulty.Hooks{})
-	})
 }
 
 // open opens a store that is closed with the test, if not before. Whatever the

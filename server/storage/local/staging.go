@@ -29,7 +29,8 @@ type staging struct {
 // other special file under path, the conditions, permission to write to the
 // parent directory, room on its file system. Missing parents are made by the
 // commit, so that an aborted upload leaves none. A link under path is not
-// followed: the commit puts the file in its place, as rename(2) does.
+// followed: the commit puts the file in its place, as rename(2) does, and so
+// no ETag matches it.
 func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storage.Staging, error) {
 	if err := s.writable(path); err != nil {
 		return nil, err

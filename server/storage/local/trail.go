@@ -31,7 +31,7 @@ type level struct {
 // openChild opens a directory in a directory, if it is one and no link.
 func openChild(dirfd int, name string) (level, error) {
 	var fd int
-	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	err := retry(func() (err error) {
 		fd, err = unix.Openat(dirfd, name, flags, 0)
 		return err

@@ -109,7 +109,7 @@ func removeTree(t *testing.T, s storage.Storage) {
 
 // removeMany has more entries in a directory than any batch.
 func removeMany(t *testing.T, s storage.Storage) {
-	const count = 600
+	const count = 300
 	for i := range count {
 		must(t, s.Mkdir(storage.Path("d").Join(string(rune('a'+i%26))+string(rune('a'+i/26))), 0, true))
 	}

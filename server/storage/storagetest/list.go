@@ -58,7 +58,7 @@ func listRecursive(t *testing.T, s storage.Storage) {
 // listMany has more entries than any batch.
 func listMany(t *testing.T, s storage.Storage) {
 	var want []string
-	for i := range 600 {
+	for i := range 300 {
 		name := fmt.Sprintf("d%03d", i)
 		must(t, s.Mkdir(storage.Path(name), 0, false))
 		want = append(want, name)

@@ -216,7 +216,7 @@ func readersSeeWholeFiles(t *testing.T, s storage.Storage) {
 	Put(t, s, "f", versions[0])
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		wg.Go(func() {
 			for {
 				select {

@@ -1,0 +1,215 @@
+package local
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"ftpd/server/storage"
+	"ftpd/server/storage/storagetest"
+
+	"golang.org/x/sys/unix"
+)
+
+// mount puts an empty tmpfs of a mebibyte at path until the test ends.
+func mount(t *testing.T, path string) {
+	t.Helper()
+	check(t, os.MkdirAll(path, 0o755))
+	if err := unix.Mount("tmpfs", path, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
+		t.Skip("cannot mount a tmpfs:", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(path, 0); err != nil {
+			t.Errorf("unmount: %v", err)
+			unix.Unmount(path, unix.MNT_DETACH)
+		}
+	})
+}
+
+// fill writes until the disk is full.
+func fill(t *testing.T, st storage.Staging) {
+	t.Helper()
+	block := bytes.Repeat([]byte("x"), 256<<10)
+	for offset := int64(0); offset < 4<<20; offset += int64(len(block)) {
+		n, err := st.WriteAt(block, offset)
+		if err != nil {
+			wantError(t, "WriteAt", err, storage.ErrNoSpace)
+			return
+		}
+		if n != len(block) {
+			t.Fatalf("WriteAt = %d, %v", n, err)
+		}
+	}
+	t.Fatal("the disk does not fill up")
+}
+
+func TestFullDisk(t *testing.T) {
+	for _, sub := range []string{"", "/mounted"} {
+		dir := t.TempDir()
+		mount(t, dir+sub)
+		target := storage.Path(strings.TrimPrefix(sub+"/f", "/"))
+		write(t, dir+"/"+string(target), "old")
+		s := open(t, dir, Options{})
+		_, err := s.Create(target, storage.CreateOptions{Size: 2 << 20})
+		wantError(t, "Create of more than there is", err, storage.ErrNoSpace)
+
+		st, err := s.Create(target, storage.CreateOptions{Size: -1})
+		check(t, err)
+		fill(t, st)
+		_, err = s.Create(target, storage.CreateOptions{Size: 1})
+		wantError(t, "Create on a full disk", err, storage.ErrNoSpace)
+		check(t, st.Abort())
+
+		if got := storagetest.Get(t, s, target); got != "old" {
+			t.Errorf("the file holds %q", got)
+		}
+		storagetest.Put(t, s, target, strings.Repeat("n", 700<<10))
+		if left := reserved(t, dir+sub); sub != "" && len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
+		check(t, s.Close())
+		wantNoLitter(t, dir)
+	}
+}
+
+func TestMountBelowTheRoot(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, dir+"/mounted")
+	s := open(t, dir, Options{})
+	st := storagetest.Stage(t, s, "mounted/a/f", "content", storage.CreateOptions{Parents: true})
+	if found := reserved(t, dir+"/mounted"); len(found) != 1 {
+		t.Errorf("staged in the mounted file system: %q", found)
+	}
+	if got := storagetest.Names(t, s, storage.Root, true); len(got) != 1 {
+		t.Errorf("listed: %q", got)
+	}
+	info, err := st.Commit(storage.Attributes{Mode: 0o640})
+	check(t, err)
+	if now, err := s.Stat("mounted/a/f", true); err != nil || now != info || info.Mode != 0o640 {
+		t.Errorf("Commit = %+v, Stat = %+v, %v", info, now, err)
+	}
+	only := storagetest.Stage(t, s, "mounted/a/f", "again", storage.CreateOptions{CreateOnly: false})
+	check(t, only.Abort())
+	exclusive := storagetest.Stage(t, s, "mounted/g", "new", storage.CreateOptions{CreateOnly: true})
+	_, err = exclusive.Commit(storage.Attributes{})
+	check(t, err)
+	storagetest.Stage(t, s, "mounted/h", "half", storage.CreateOptions{})
+	wantError(t, "Rename", s.Rename("mounted/g", "g", storage.RenameOptions{}), storage.ErrInvalid)
+	if names, err := os.ReadDir(dir + "/" + stagingDirectory + "/" + s.instance.name); err != nil || len(names) != 1 {
+		t.Errorf("records: %v, %v; want that of the one that is open", names, err)
+	}
+	check(t, s.Close())
+	wantNoLitter(t, dir)
+}
+
+func TestKilledWithAMountBelowTheRoot(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, dir+"/mounted")
+	write(t, dir+"/mounted/f", "old")
+	kill := startChild(t, dir)
+	if found := reserved(t, dir+"/mounted"); len(found) != 1 {
+		t.Errorf("staged in the mounted file system: %q", found)
+	}
+	open(t, dir, Options{}).Close()
+	if found := reserved(t, dir+"/mounted"); len(found) != 1 {
+		t.Errorf("a second server left %q", found)
+	}
+	kill()
+	s := open(t, dir, Options{})
+	wantNoLitter(t, dir)
+	if got := storagetest.Get(t, s, "mounted/f"); got != "old" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// TestStagingNamedThroughAMount has a link to a file that is staged beside its
+// target.
+func TestStagingNamedThroughAMount(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, dir+"/mounted")
+	s := open(t, dir, Options{})
+	storagetest.Stage(t, s, "mounted/f", "half", storage.CreateOptions{})
+	check(t, os.Symlink(reserved(t, dir+"/mounted")[0][1:], dir+"/mounted/link"))
+	_, err := s.Open("mounted/link")
+	wantError(t, "Open", err, fs.ErrPermission)
+	_, err = s.Stat("mounted/link", true)
+	wantError(t, "Stat", err, fs.ErrPermission)
+}
+
+// asNobody runs do without the privilege to read and write everything. The
+// thread has another file system user then (setfsuid(2)), and ends with do.
+func asNobody(t *testing.T, do func()) {
+	t.Helper()
+	done := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		unix.SetfsuidRetUid(65534)
+		now, _ := unix.SetfsuidRetUid(65534)
+		if now == 65534 {
+			do()
+		}
+		done <- now == 65534
+	}()
+	if !<-done {
+		t.Skip("cannot become another user")
+	}
+}
+
+func TestWithoutPermission(t *testing.T) {
+	dir := t.TempDir()
+	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
+		check(t, os.Chmod(d, 0o755))
+	}
+	write(t, dir+"/closed/f", "x")
+	write(t, dir+"/names/f", "x")
+	write(t, dir+"/open/f", "x")
+	write(t, dir+"/open/secret", "x")
+	check(t, os.Chmod(dir+"/open/secret", 0o600))
+	check(t, os.Chmod(dir+"/closed", 0o700))
+	check(t, os.Chmod(dir+"/names", 0o744))
+	asNobody(t, func() {
+		s := open(t, dir, Options{})
+		entries := storagetest.Walk(t, s, storage.Root, true)
+		for name, bad := range map[string]bool{"closed": true, "names": false, "names/f": true, "open": false, "open/f": false} {
+			if entry, ok := entries[name]; !ok || (entry.Err != nil) != bad {
+				t.Errorf("%s: %+v", name, entry)
+			}
+		}
+		if entries["closed"].Kind != storage.Directory {
+			t.Errorf("closed: %+v", entries["closed"])
+		}
+		_, open := s.Open("open/secret")
+		_, list := s.List("closed", false)
+		_, create := s.Create("open/f", storage.CreateOptions{})
+		_, remove := s.Remove(t.Context(), "open/f", false)
+		_, tree := s.Remove(t.Context(), "closed", true)
+		for what, err := range map[string]error{
+			"Open": open, "List": list, "Create": create, "Remove": remove, "Remove of a tree": tree,
+			"Mkdir": s.Mkdir("open/d", 0, false), "Rename": s.Rename("open/f", "open/g", storage.RenameOptions{}),
+		} {
+			wantError(t, what, err, fs.ErrPermission)
+		}
+	})
+}
+
+// TestRootThatIsNotWritable has a directory below it that is: the server says
+// why nothing can be uploaded.
+func TestRootThatIsNotWritable(t *testing.T) {
+	dir := t.TempDir()
+	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
+		check(t, os.Chmod(d, 0o755))
+	}
+	check(t, os.Mkdir(dir+"/incoming", 0o755))
+	check(t, os.Chmod(dir+"/incoming", 0o777))
+	asNobody(t, func() {
+		s := open(t, dir, Options{})
+		_, err := s.Create("incoming/f", storage.CreateOptions{})
+		wantError(t, "Create", err, fs.ErrPermission)
+		if err != nil && !strings.Contains(err.Error(), stagingDirectory) {
+			t.Error(err)
+		}
+	})
+}

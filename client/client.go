@@ -3,92 +3,143 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
-	"iter"
+	"net"
+	"os"
+	"strconv"
 	"time"
+
+	"ftpd/protocol"
 )
 
-var errLater = errors.New("in the next commit")
-
 // Client is a connection to a server. All methods are safe for concurrent use.
-type Client struct{}
+//
+// A method whose context ends returns at once with the context's error; the
+// request is cancelled on the wire and the connection stays usable. Only a
+// reader or writer that blocks holds up the call that uses it.
+type Client struct{ conn *conn }
 
 // Dial connects to a server at "host:port"; the port is 2120 when missing.
-// ctx bounds connecting and greeting only.
-func Dial(ctx context.Context, address string, o *Options) (*Client, error) { return nil, errLater }
+// ctx bounds connecting and greeting only. A server that cannot be reached is
+// a *NetworkError, one that refuses or speaks another protocol an *Error.
+func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
+	options := o.withDefaults()
+	address = withPort(address)
+	limited := ctx
+	if options.DialTimeout > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, options.DialTimeout)
+		defer cancel()
+	}
+	nc, err := options.Dial(limited, "tcp", address)
+	if err != nil {
+		return nil, dialError(ctx, address, err)
+	}
+	in := newReceiver(nc)
+	server, err := greet(limited, in, address, &options)
+	if err != nil {
+		_ = nc.Close() // the first error is the one to tell
+		return nil, dialError(ctx, address, err)
+	}
+	return &Client{newConn(in, server, options.Timeout)}, nil
+}
+
+// withPort adds the default port where none is given.
+func withPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	host := address
+	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
+		host = host[1 : len(host)-1]
+	}
+	return net.JoinHostPort(host, strconv.Itoa(protocol.DefaultPort))
+}
+
+// dialError tells the caller's context from a limit of ours, and what a server
+// said from what the network did.
+func dialError(ctx context.Context, address string, err error) error {
+	if cause := ctx.Err(); cause != nil {
+		return fmt.Errorf("dial %s: %w", printable(address), cause)
+	}
+	var said *Error
+	if errors.As(err, &said) {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		err = ErrTimeout
+	}
+	return &NetworkError{Op: "dial", Address: address, Err: err}
+}
+
+// greet exchanges HELLO and WELCOME.
+func greet(ctx context.Context, in *receiver, address string, o *Options) (Server, error) {
+	stop := context.AfterFunc(ctx, func() {
+		_ = in.conn.SetDeadline(time.Unix(1, 0)) // long past: it ends what is under way
+	})
+	defer stop()
+	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: uint16(o.InFlight), Agent: o.Agent})
+	if _, err := in.conn.Write(hello); err != nil && ctx.Err() != nil {
+		return Server{}, ctx.Err()
+	} // any other failure shows in reading, with what the server may have said
+	f, err := firstFrame(in)
+	switch {
+	case ctx.Err() != nil:
+		return Server{}, ctx.Err()
+	case err != nil:
+		return Server{}, foreign(in, address, err)
+	case f.Opcode == protocol.OpError:
+		return Server{}, lastError(f, "dial", address)
+	}
+	m, err := protocol.Decode[protocol.Welcome](f)
+	if err != nil {
+		return Server{}, broken(err)
+	}
+	if !stop() {
+		return Server{}, ctx.Err()
+	}
+	return Server{
+		Agent:    m.Agent,
+		Address:  address,
+		ReadOnly: m.Features&protocol.FeatureReadOnly != 0,
+		Durable:  m.Features&protocol.FeatureDurable != 0,
+		InFlight: min(o.InFlight, int(m.InFlight)),
+	}, nil
+}
+
+func firstFrame(in *receiver) (protocol.Frame, error) {
+	for {
+		if f, ok, err := in.next(); ok || err != nil {
+			return f, err
+		}
+		if _, err := in.read(); errors.Is(err, io.EOF) {
+			return protocol.Frame{}, errHungUp
+		} else if err != nil {
+			return protocol.Frame{}, err
+		}
+	}
+}
+
+// foreign tells a server of another protocol by its first byte.
+func foreign(in *receiver, address string, err error) error {
+	if came := in.decoder.Bytes(); len(came) > 0 && came[0] != protocol.Version {
+		return &Error{Op: "dial", Path: address, Code: protocol.Unsupported, Message: "what answers there is no ftpd server of this version"}
+	}
+	var found *protocol.ProtocolError
+	if errors.As(err, &found) {
+		return broken(err)
+	}
+	return err
+}
 
 // Close says goodbye, waits up to five seconds for what is in flight and
 // closes the connection. Calls that are still open then fail with ErrClosed,
-// as every later one does.
-func (c *Client) Close() error { return errLater }
-
-// Server returns what the server told about itself.
-func (c *Client) Server() Server { return Server{} }
-
-// Ping returns how long the server takes to answer.
-func (c *Client) Ping(ctx context.Context) (time.Duration, error) { return 0, errLater }
-
-// Stat describes a path; a symbolic link is followed.
-func (c *Client) Stat(ctx context.Context, path string) (Info, error) { return Info{}, errLater }
-
-// Lstat describes a path; a symbolic link is not followed.
-func (c *Client) Lstat(ctx context.Context, path string) (Info, error) { return Info{}, errLater }
-
-// List yields the entries of a directory in no particular order.
-func (c *Client) List(ctx context.Context, path string, o ListOptions) iter.Seq2[Entry, error] {
+// as every later one does. It always returns nil.
+func (c *Client) Close() error {
+	c.conn.close()
 	return nil
 }
 
-// Glob yields what matches a pattern.
-func (c *Client) Glob(ctx context.Context, pattern string) iter.Seq2[Entry, error] { return nil }
-
-// Get writes a file to w, in order and verified.
-func (c *Client) Get(ctx context.Context, path string, w io.Writer, o *GetOptions) (Result, error) {
-	return Result{}, errLater
-}
-
-// Put stores what r holds.
-func (c *Client) Put(ctx context.Context, path string, r io.Reader, o *PutOptions) (Result, error) {
-	return Result{}, errLater
-}
-
-// Mkdir makes a directory; mode holds permission bits, 0 is the server's default.
-func (c *Client) Mkdir(ctx context.Context, path string, mode fs.FileMode) error { return errLater }
-
-// MkdirAll makes a directory and its parents; it may exist.
-func (c *Client) MkdirAll(ctx context.Context, path string, mode fs.FileMode) error { return errLater }
-
-// Remove removes a file or an empty directory.
-func (c *Client) Remove(ctx context.Context, path string) error { return errLater }
-
-// RemoveAll removes a path with all it holds and returns how many entries went.
-func (c *Client) RemoveAll(ctx context.Context, path string) (int64, error) { return 0, errLater }
-
-// Rename moves a file or a directory.
-func (c *Client) Rename(ctx context.Context, from, to string, o *RenameOptions) error {
-	return errLater
-}
-
-// Sum returns the digest of a file, computed by the server.
-func (c *Client) Sum(ctx context.Context, path string) (Sum, error) { return Sum{}, errLater }
-
-// GetFile gets a file into a local one.
-func (c *Client) GetFile(ctx context.Context, remote, local string, o *TransferOptions) (Result, error) {
-	return Result{}, errLater
-}
-
-// PutFile stores a local file.
-func (c *Client) PutFile(ctx context.Context, local, remote string, o *TransferOptions) (Result, error) {
-	return Result{}, errLater
-}
-
-// GetTree makes local a copy of the directory remote.
-func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferOptions) (Summary, error) {
-	return Summary{}, errLater
-}
-
-// PutTree makes remote a copy of the directory local.
-func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
-	return Summary{}, errLater
-}
+// Server returns what the server told about itself.
+func (c *Client) Server() Server { return c.conn.server }

@@ -109,7 +109,8 @@ func (e *NetworkError) Is(target error) bool {
 }
 
 // LocalError is a fault of this machine's files, or of the reader or writer
-// that a caller gave. It wraps its cause, but never matches a remote one.
+// that a caller gave. It wraps its cause, so that it may match fs.ErrNotExist or
+// ErrChanged as a remote failure does; errors.As tells the two apart.
 type LocalError struct {
 	Op   string // "open", "read", "write", ...
 	Path string // may be empty

@@ -1,0 +1,142 @@
+package client
+
+import (
+	"context"
+	"encoding/binary"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+
+	"ftpd/protocol"
+)
+
+// pingLen is the content of our own pings; those of watch have none.
+const pingLen = 8
+
+// Ping returns how long the server takes to answer.
+func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	r := &request{conn: c.conn, op: "ping"}
+	if err := ctx.Err(); err != nil {
+		return 0, r.wrap(err)
+	}
+	nonce, answered, err := c.conn.ping()
+	if err != nil {
+		return 0, r.wrap(err)
+	}
+	defer c.conn.unping(nonce)
+	select {
+	case <-answered:
+		return time.Since(begun), nil
+	case <-ctx.Done():
+		return 0, r.wrap(ctx.Err())
+	case <-c.conn.dead:
+		return 0, r.wrap(c.conn.cause())
+	}
+}
+
+// ping sends a PING; the channel is closed when its PONG comes.
+func (c *conn) ping() (nonce uint64, answered chan struct{}, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return 0, nil, err
+	}
+	nonce = rand.Uint64()
+	answered = make(chan struct{})
+	c.pings[nonce] = answered
+	if c.open.Add(1) == 1 { // silence is a failure now
+		c.watch.start()
+	}
+	c.sender.message(0, protocol.Ping{Content: binary.BigEndian.AppendUint64(nil, nonce)})
+	return nonce, answered, nil
+}
+
+func (c *conn) unping(nonce uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pings, nonce)
+	c.open.Add(-1)
+}
+
+// Stat describes a path; a symbolic link is followed.
+func (c *Client) Stat(ctx context.Context, path string) (Info, error) {
+	return c.stat(ctx, protocol.Stat{Path: path})
+}
+
+// Lstat describes a path; a symbolic link is not followed.
+func (c *Client) Lstat(ctx context.Context, path string) (Info, error) {
+	return c.stat(ctx, protocol.Stat{Path: path, Flags: protocol.StatNoFollow})
+}
+
+func (c *Client) stat(ctx context.Context, m protocol.Stat) (Info, error) {
+	r := &request{op: "stat", path: m.Path, replies: &statReplies}
+	meta, err := exchange[protocol.Meta](ctx, c.conn, r, m)
+	if err != nil {
+		return Info{}, err
+	}
+	return infoOf(&meta), nil
+}
+
+// Mkdir makes a directory; mode holds permission bits, 0 is the server's
+// default. What exists is ErrExists, a missing parent ErrNotFound.
+func (c *Client) Mkdir(ctx context.Context, path string, mode fs.FileMode) error {
+	_, err := c.command(ctx, "mkdir", path, protocol.Mkdir{Path: path, Mode: wireMode(mode)})
+	return err
+}
+
+// MkdirAll makes a directory and its missing parents; it is no error if the
+// directory exists.
+func (c *Client) MkdirAll(ctx context.Context, path string, mode fs.FileMode) error {
+	_, err := c.command(ctx, "mkdir", path, protocol.Mkdir{Path: path, Mode: wireMode(mode), Flags: protocol.MkdirParents})
+	return err
+}
+
+// Remove removes a file, a symbolic link or an empty directory.
+func (c *Client) Remove(ctx context.Context, path string) error {
+	_, err := c.command(ctx, "remove", path, protocol.Remove{Path: path})
+	return err
+}
+
+// RemoveAll removes a path with all it holds and returns how many entries
+// went. A path that does not exist is ErrNotFound.
+func (c *Client) RemoveAll(ctx context.Context, path string) (removed int64, err error) {
+	ok, err := c.command(ctx, "remove", path, protocol.Remove{Path: path, Flags: protocol.RemoveRecursive})
+	return int64(ok.Count), err
+}
+
+// Rename moves a file or a directory, and replaces a file at to unless told
+// otherwise.
+func (c *Client) Rename(ctx context.Context, from, to string, o *RenameOptions) error {
+	m := protocol.Rename{From: from, To: to}
+	if o != nil && o.NoReplace {
+		m.Flags |= protocol.RenameNoReplace
+	}
+	if o != nil && o.Parents {
+		m.Flags |= protocol.RenameParents
+	}
+	if err := checkPath("rename", to); err != nil {
+		return err
+	}
+	_, err := c.command(ctx, "rename", from, m)
+	return err
+}
+
+// Sum returns the digest of a file, computed by the server from what it has
+// on its disk.
+func (c *Client) Sum(ctx context.Context, path string) (Sum, error) {
+	r := &request{op: "sum", path: path, replies: &sumReplies}
+	r.patient.Store(true)
+	end, err := exchange[protocol.End](ctx, c.conn, r, protocol.Sum{Algorithm: protocol.XXH3Tree, Path: path})
+	if err != nil {
+		return Sum{}, err
+	}
+	return Sum{Size: int64(end.Size), ETag: uint64(end.ETag), Digest: end.Digest}, nil
+}
+
+// command sends a request that OK answers. It may take the server long.
+func (c *Client) command(ctx context.Context, op, path string, m protocol.Message) (protocol.OK, error) {
+	r := &request{op: op, path: path, replies: &commandReplies}
+	r.patient.Store(true)
+	return exchange[protocol.OK](ctx, c.conn, r, m)
+}

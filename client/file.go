@@ -1,0 +1,97 @@
+package client
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"ftpd/protocol"
+)
+
+// GetFile gets a file into a local one, with its time and permissions, never
+// with setuid or setgid. The bytes go to a hidden part file in the same
+// directory, which replaces what has the name once all is verified; on any
+// error it is removed. A symbolic link is followed, a device or a named pipe
+// written itself.
+func (c *Client) GetFile(ctx context.Context, remote, local string, o *TransferOptions) (Result, error) {
+	options := o.withDefaults()
+	result, err := c.getFile(ctx, remote, local, &options)
+	options.event(FileEvent{Remote: remote, Local: local, Result: result, Err: err})
+	return result, err
+}
+
+func (c *Client) getFile(ctx context.Context, remote, local string, o *TransferOptions) (Result, error) {
+	l, err := openLocal(local, o.CreateOnly)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = l.root.Close() }() // nothing is written through it
+	expected := 0
+	defer func() { o.Progress.Done(expected) }()
+	return c.getLocal(ctx, remote, l, o, func(size int64) {
+		expected = 1
+		o.Progress.Expect(1, size)
+	})
+}
+
+// getLocal gets a file into l; expect is called with its size.
+func (c *Client) getLocal(ctx context.Context, remote string, l *localFile, o *TransferOptions, expect func(int64)) (Result, error) {
+	g := getter{
+		conn: c.conn, path: remote, length: protocol.SizeUnknown, moved: o.Progress.Moved,
+		begin: func(_ Info, size int64) (io.Writer, error) {
+			expect(size)
+			return l.create()
+		},
+	}
+	defer l.discard()
+	result, err := g.run(ctx)
+	if err == nil {
+		err = l.commit(&result)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}
+
+// PutFile stores a local file with its time and permissions. What is no
+// regular file, such as a named pipe, is read to its end and stored without
+// them. A file that changes while it is read is a *LocalError that wraps
+// ErrChanged, and nothing is stored.
+func (c *Client) PutFile(ctx context.Context, local, remote string, o *TransferOptions) (Result, error) {
+	options := o.withDefaults()
+	result, err := c.putFile(ctx, local, remote, &options)
+	options.event(FileEvent{Remote: remote, Local: local, Result: result, Err: err})
+	return result, err
+}
+
+func (c *Client) putFile(ctx context.Context, local, remote string, o *TransferOptions) (Result, error) {
+	f, err := os.Open(local)
+	if err != nil {
+		return Result{}, localError("open", local, err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	s, err := newSource(f, 0)
+	if err != nil {
+		return Result{}, err
+	}
+	o.Progress.Expect(1, max(0, s.size))
+	defer o.Progress.Done(1)
+	return c.putLocal(ctx, remote, s, o)
+}
+
+// putLocal stores a local file.
+func (c *Client) putLocal(ctx context.Context, remote string, s *source, o *TransferOptions) (Result, error) {
+	options := PutOptions{CreateOnly: o.CreateOnly}
+	if s.info != nil {
+		options.Mode = s.info.Mode()
+		options.Mtime = s.info.ModTime()
+	}
+	return c.put(ctx, remote, s, &options, o.Progress.Moved)
+}
+
+func (o *TransferOptions) event(e FileEvent) {
+	if o.OnFile != nil {
+		o.OnFile(e)
+	}
+}

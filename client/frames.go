@@ -1,0 +1,224 @@
+package client
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"ftpd/protocol"
+)
+
+const (
+	// patience is how long the reader waits for a slow caller while others
+	// wait for the reader.
+	patience = 100 * time.Millisecond
+	// patienceAlone is the same while no other is open. A server gives up on a
+	// client that takes nothing for a minute.
+	patienceAlone = 10 * time.Second
+	// lateMost bounds what a server may send for a request after CANCEL, in
+	// bytes; what was on its way is less.
+	lateMost = 64 << 20
+)
+
+// errSetAside tells a GET that it was too slow, and was cancelled in favour of
+// others.
+var errSetAside = errors.New("set aside")
+
+// violation is a rule of the protocol that the server broke; it ends the
+// connection.
+func violation(format string, args ...any) *Error {
+	return &Error{Op: "connection", Code: protocol.Protocol, Message: fmt.Sprintf(format, args...)}
+}
+
+// broken is violation for what protocol found.
+func broken(err error) *Error {
+	if found, ok := errors.AsType[*protocol.ProtocolError](err); ok {
+		return &Error{Op: "connection", Code: found.Code, Message: found.Message}
+	}
+	return violation("%v", err)
+}
+
+// frames handles the frames that have come. An error ends the connection.
+func (c *conn) frames() error {
+	for {
+		f, ok, err := c.in.next()
+		switch {
+		case err != nil:
+			return broken(err)
+		case !ok:
+			return nil
+		case f.Request == 0:
+			err = c.connectionFrame(f)
+		default:
+			err = c.requestFrame(f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// connectionFrame handles a frame that belongs to no request.
+func (c *conn) connectionFrame(f protocol.Frame) error {
+	switch f.Opcode {
+	case protocol.OpPong:
+		c.pong(f.Payload)
+		return nil
+	case protocol.OpGoaway:
+		m, err := protocol.Decode[protocol.Goaway](f)
+		if err != nil {
+			return broken(err)
+		}
+		c.mu.Lock()
+		c.away = &Error{Op: "connection", Code: m.Code, Retry: true, Message: m.Message}
+		c.mu.Unlock()
+		return nil
+	case protocol.OpError:
+		return lastError(f, "connection", "")
+	}
+	return violation("%s came unasked", f.Opcode)
+}
+
+// lastError makes an error of an ERROR that ends a connection.
+func lastError(f protocol.Frame, op, path string) error {
+	m, err := protocol.Decode[protocol.Error](f)
+	if err != nil {
+		return broken(err)
+	}
+	return &Error{Op: op, Path: path, Code: m.Code, Retry: m.Retry, Message: m.Message}
+}
+
+// requestFrame hands a reply to its request.
+func (c *conn) requestFrame(f protocol.Frame) error {
+	r, final, err := c.route(f)
+	if err != nil {
+		return err
+	}
+	waiting := r.inbox.put(c.arrival(r, f))
+	switch {
+	case final:
+		c.finish(r)
+	case f.Opcode == protocol.OpData && waiting > getAhead:
+		c.awaitGet(r)
+	case f.Opcode == protocol.OpEntries && waiting > listAhead:
+		c.awaitList(r)
+	}
+	return nil
+}
+
+// arrival gives a frame memory of its own.
+func (c *conn) arrival(r *request, f protocol.Frame) arrival {
+	a := arrival{opcode: f.Opcode}
+	switch f.Opcode {
+	case protocol.OpData:
+		a.payload, a.buffer = c.in.keep(f.Payload)
+	case protocol.OpEntries: // of its own size, so that many short ones do not pin large buffers
+		a.payload = append([]byte(nil), f.Payload...)
+	default:
+		a.payload = r.inbox.copied(f.Payload)
+	}
+	return a
+}
+
+// route finds the request that a frame replies to, and tells whether it is
+// its last reply.
+func (c *conn) route(f protocol.Frame) (r *request, final bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r = c.requests[f.Request]
+	if r == nil || r.final {
+		return nil, false, violation("%s came for request %d, which is not open", f.Opcode, f.Request)
+	}
+	final, ok := r.replies.allow(f.Opcode)
+	if !ok {
+		return nil, false, violation("%s is no answer to %s", f.Opcode, r.op)
+	}
+	if r.cancelled {
+		if r.late += len(f.Payload) + frameCost; r.late > lateMost {
+			return nil, false, violation("%s goes on after CANCEL", r.op)
+		}
+	}
+	return r, final, nil
+}
+
+// finish ends a request whose last reply is in its inbox.
+func (c *conn) finish(r *request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.final = true
+	if !r.sending {
+		c.forget(r)
+	}
+}
+
+// awaitGet waits until the caller of a GET has taken some of what has come.
+// When it does not, and soon where others wait, it is set aside.
+func (c *conn) awaitGet(r *request) {
+	if !c.taken(r, getAhead, patience) {
+		r.inbox.end(setAside)
+		c.cancel(r)
+	}
+}
+
+// awaitList waits until the reader of a listing has taken some of what has
+// come, as long as no other is open.
+func (c *conn) awaitList(r *request) {
+	if !c.taken(r, listAhead, 0) && r.inbox.waiting() > listMost {
+		r.inbox.end(overgrown)
+		c.cancel(r)
+	}
+}
+
+// taken waits until no more than limit bytes wait for r's caller. It returns
+// false when its patience is over before: shared while others are open.
+func (c *conn) taken(r *request, limit int, shared time.Duration) bool {
+	c.watch.held.Store(true)
+	defer c.watch.held.Store(false)
+	begun := time.Now()
+	for r.inbox.waiting() > limit {
+		left := patienceAlone - time.Since(begun)
+		if c.open.Load() > 1 {
+			left += shared - patienceAlone
+		}
+		if left <= 0 {
+			return false
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-r.inbox.room:
+		case <-c.joined:
+		case <-timer.C:
+		case <-c.dead:
+			return true
+		}
+		timer.Stop()
+	}
+	return true
+}
+
+// patient reports whether a request is open that may take its time.
+func (c *conn) patient() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.requests {
+		if r.patient.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// pong answers the ping that a PONG answers.
+func (c *conn) pong(content []byte) {
+	if len(content) != pingLen {
+		return // of one that watch sent
+	}
+	nonce := binary.BigEndian.Uint64(content)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if answered := c.pings[nonce]; answered != nil {
+		close(answered)
+		delete(c.pings, nonce)
+	}
+}

@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"ftpd/protocol"
+)
+
+// maxDirectories bounds how many directories of one tree are made, for each
+// is remembered until the end.
+const maxDirectories = 1 << 20
+
+// GetTree makes local a copy of the directory remote: local is made if it is
+// missing and merged into if it is there. Files are transferred while the
+// listing still comes, each as GetFile does; directories that are made get
+// their mode and time at the end. Symbolic links and special files are
+// skipped, and symbolic links in the local tree never written through.
+//
+// A file that fails does not stop the others: the error is then a *TreeError.
+// A name that would leave the local directory is such a failure, ErrInvalid.
+// Any other error, such as that of the connection or of ctx, ended the tree
+// early.
+func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferOptions) (Summary, error) {
+	t := &treeGetter{newTree(ctx, c, remote, local, o)}
+	if err := t.open(); err != nil {
+		t.end(err)
+		return t.result()
+	}
+	t.start(t.transfer)
+	t.list()
+	t.finish()
+	t.dirs.finish(t.failed)
+	return t.result()
+}
+
+type treeGetter struct{ *tree }
+
+// open makes the local directory.
+func (t *treeGetter) open() error {
+	info, err := t.client.Stat(t.ctx, t.remote)
+	if err != nil {
+		return err
+	}
+	if info.Kind != Directory {
+		return &Error{Op: "get", Path: t.remote, Code: protocol.NotDirectory, Message: "a tree begins with a directory"}
+	}
+	made := os.Mkdir(t.local, 0o700)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return localError("mkdir", t.local, made)
+	}
+	if t.dirs, err = openLocalDirs(t.local); err != nil {
+		return err
+	}
+	if made == nil {
+		t.dirs.willFinish(".", info)
+	}
+	return nil
+}
+
+// list takes the listing as it comes.
+func (t *treeGetter) list() {
+	for e, err := range t.client.List(t.ctx, t.remote, ListOptions{Recursive: true}) {
+		if err != nil {
+			t.end(err)
+			return
+		}
+		if !t.entry(e) {
+			return
+		}
+	}
+}
+
+// entry handles one line of the listing, and reports whether to go on.
+func (t *treeGetter) entry(e Entry) bool {
+	switch {
+	case !safePath(e.Path):
+		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid,
+			Message: "the name is not allowed here, for it could lead out of the target directory"})
+	case e.Err != nil:
+		t.failed(e.Path, e.Err)
+	case e.Kind == Directory:
+		return t.mkdir(e)
+	case e.Kind == File:
+		return t.enqueue(job{e.Path, e.Size})
+	default:
+		t.skipped(e.Path, e.Kind)
+	}
+	return t.ctx.Err() == nil
+}
+
+func (t *treeGetter) mkdir(e Entry) bool {
+	if len(t.dirs.made) >= maxDirectories {
+		t.end(&Error{Op: "get", Path: t.remote, Code: protocol.TooLarge, Message: "the tree has more than a million directories"})
+		return false
+	}
+	if err := t.dirs.make(e.Path, e.Info); err != nil {
+		t.failed(e.Path, err)
+	} else {
+		t.directory()
+	}
+	return true
+}
+
+// transfer gets one file.
+func (t *treeGetter) transfer(j job) (Result, error) {
+	dir, name := split(j.path)
+	in, err := t.dirs.use(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer t.dirs.release(in)
+	l := &localFile{root: in.root, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
+	if err := l.check(); err != nil {
+		return Result{}, err
+	}
+	return t.client.getLocal(t.ctx, join(t.remote, j.path), l, &t.options, func(int64) {})
+}

@@ -1,0 +1,177 @@
+package client
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// keepOpen is how many directories of a tree stay open though nobody uses
+// them.
+const keepOpen = 64
+
+// localDirs are the directories of a local tree. They are reached from the
+// top one name at a time, and none by a symbolic link: what a server named
+// stays in the tree, and in the directory that it named.
+type localDirs struct {
+	base string
+
+	mu   sync.Mutex
+	open map[string]*localDir // by path below base, with slashes
+	made []madeDir            // in the order of their making
+}
+
+// localDir is an open directory.
+type localDir struct {
+	root  *os.Root
+	users int
+}
+
+// madeDir is a directory that gets its mode and time when all that it holds is
+// there.
+type madeDir struct {
+	path  string
+	mode  fs.FileMode
+	mtime time.Time
+}
+
+func openLocalDirs(base string) (*localDirs, error) {
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, localError("open", base, err)
+	}
+	top := &localDir{root: root, users: 1} // it stays
+	return &localDirs{base: base, open: map[string]*localDir{".": top}}, nil
+}
+
+// use opens a directory, or finds it open. Its user calls release.
+func (d *localDirs) use(path string) (*localDir, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.useLocked(path)
+}
+
+func (d *localDirs) useLocked(path string) (*localDir, error) {
+	if dir := d.open[path]; dir != nil {
+		dir.users++
+		return dir, nil
+	}
+	parent, name := split(path)
+	above, err := d.useLocked(parent)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { above.users-- }()
+	root, err := openDir(above.root, name)
+	if err != nil {
+		return nil, localError("open", localPath(d.base, path), err)
+	}
+	d.shrink()
+	dir := &localDir{root: root, users: 1}
+	d.open[path] = dir
+	return dir, nil
+}
+
+// openDir opens a directory that is no symbolic link.
+func openDir(root *os.Root, name string) (*os.Root, error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, syscall.ENOTDIR
+	}
+	return root.OpenRoot(name)
+}
+
+// shrink closes some directories that nobody uses if many are open.
+func (d *localDirs) shrink() {
+	if len(d.open) <= keepOpen {
+		return
+	}
+	for path, dir := range d.open {
+		if dir.users == 0 {
+			_ = dir.root.Close() // nothing is written through it
+			delete(d.open, path)
+		}
+		if len(d.open) <= keepOpen/2 {
+			return
+		}
+	}
+}
+
+func (d *localDirs) release(dir *localDir) {
+	d.mu.Lock()
+	dir.users--
+	d.mu.Unlock()
+}
+
+// make makes a directory, or finds it there.
+func (d *localDirs) make(path string, info Info) error {
+	parent, name := split(path)
+	above, err := d.use(parent)
+	if err != nil {
+		return err
+	}
+	defer d.release(above)
+	err = above.root.Mkdir(name, 0o700) // no other needs it before it is complete
+	switch {
+	case err == nil:
+		d.willFinish(path, info)
+		return nil
+	case !errors.Is(err, fs.ErrExist):
+		return localError("mkdir", localPath(d.base, path), err)
+	}
+	if found, err := above.root.Lstat(name); err != nil || !found.IsDir() {
+		return localError("mkdir", localPath(d.base, path), syscall.ENOTDIR)
+	}
+	return nil
+}
+
+func (d *localDirs) willFinish(path string, info Info) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.made = append(d.made, madeDir{path, info.Mode.Perm(), info.Mtime})
+}
+
+// finish gives the directories that were made their modes and times, the
+// deepest first, and closes all. It reports each that it cannot.
+func (d *localDirs) finish(report func(path string, err error)) {
+	for i := len(d.made) - 1; i >= 0; i-- {
+		m := &d.made[i]
+		if err := d.finishOne(m); err != nil {
+			report(m.path, err)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dir := range d.open {
+		_ = dir.root.Close() // nothing is written through it
+	}
+	clear(d.open)
+}
+
+func (d *localDirs) finishOne(m *madeDir) error {
+	dir, err := d.use(m.path)
+	if err != nil {
+		return err
+	}
+	defer d.release(dir)
+	err = dir.root.Chmod(".", m.mode)
+	if err == nil {
+		err = dir.root.Chtimes(".", m.mtime, m.mtime)
+	}
+	if err != nil {
+		return localError("set mode and time of", localPath(d.base, m.path), err)
+	}
+	return nil
+}
+
+// localPath returns the local path of what is below base, for people.
+func localPath(base, path string) string {
+	return filepath.Join(base, filepath.FromSlash(path))
+}

@@ -1,0 +1,201 @@
+package client
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+
+	"ftpd/protocol"
+)
+
+// Put stores what r holds, in one step: the path names what it named before,
+// or all of it. It reads r to its end, always before or while a request is
+// open, never after it returned. A failure of r, and one that has more or
+// fewer bytes than its size, is a *LocalError.
+func (c *Client) Put(ctx context.Context, path string, r io.Reader, o *PutOptions) (Result, error) {
+	if o == nil {
+		o = &PutOptions{}
+	}
+	progress := progressOr(o.Progress)
+	source, err := newSource(r, o.Size)
+	if err != nil {
+		return Result{}, err
+	}
+	progress.Expect(1, max(0, source.size))
+	defer progress.Done(1)
+	return c.put(ctx, path, source, o, progress.Moved)
+}
+
+// put is Put without a beginning and an end for the progress.
+func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions, moved func(int64)) (Result, error) {
+	begun := time.Now()
+	p := putter{
+		request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
+		source:  s,
+		moved:   moved,
+	}
+	ok, err := p.run(ctx, putMessage(path, s.size, o))
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{
+		Path: path, Size: s.read, Mtime: o.Mtime, Mode: o.Mode.Perm(),
+		ETag: uint64(ok.ETag), Digest: p.tree.Sum(), Duration: time.Since(begun),
+	}, nil
+}
+
+func putMessage(path string, size int64, o *PutOptions) protocol.Put {
+	m := protocol.Put{Path: path, Size: protocol.SizeUnknown, Mtime: wireTime(o.Mtime), Mode: wireMode(o.Mode)}
+	if size >= 0 {
+		m.Size = uint64(size)
+	}
+	if o.CreateOnly {
+		m.Flags |= protocol.PutCreateOnly
+	}
+	if o.IfMatch != 0 {
+		m.Flags |= protocol.PutIfMatch
+		m.ETag = protocol.ETag(o.IfMatch)
+	}
+	if !o.NoParents {
+		m.Flags |= protocol.PutParents
+	}
+	return m
+}
+
+// putter is a PUT in flight.
+type putter struct {
+	request
+	source *source
+	moved  func(int64)
+	tree   protocol.Tree
+}
+
+// run reads the first block and then knows how to go on: a file of one block
+// leaves in one write, a longer one waits for the server to be ready.
+func (p *putter) run(ctx context.Context, m protocol.Put) (protocol.OK, error) {
+	first := getBuffer(p.source.bufferSize())
+	n, last, err := p.source.next(first.b[protocol.DataOverhead:])
+	if err == nil {
+		p.sending = !last
+		err = p.conn.begin(ctx, &p.request)
+	}
+	if err != nil {
+		first.free()
+		return protocol.OK{}, err
+	}
+	defer p.abandon() // also when the reader panics
+	if last {
+		m.Flags |= protocol.PutEager
+		m.Size = uint64(n)
+		p.eager(m, first, n)
+	} else if err := p.stream(ctx, m, first, n); err != nil {
+		return protocol.OK{}, err
+	}
+	return p.stored(ctx)
+}
+
+// eager sends all of a file that is one block or empty.
+func (p *putter) eager(m protocol.Put, b *buffer, n int) {
+	frames := b.b[:0]
+	if n > 0 {
+		frames = p.frame(b, n)
+	}
+	p.patient.Store(true)
+	p.conn.sender.eager(p.id, m, protocol.Append(frames, p.id, p.end()), b)
+	p.moved(int64(n))
+}
+
+// stream sends a file block by block.
+func (p *putter) stream(ctx context.Context, m protocol.Put, b *buffer, n int) error {
+	p.conn.sender.message(p.id, m)
+	if err := p.ready(ctx); err != nil {
+		b.free()
+		return err
+	}
+	for last := false; ; {
+		if err := p.block(ctx, b, n); err != nil {
+			return err
+		}
+		if last {
+			break
+		}
+		b = getBuffer(protocol.BlockBuffer)
+		var err error
+		p.patient.Store(true) // reading takes the time it takes
+		if n, last, err = p.source.next(b.b[protocol.DataOverhead:]); err != nil {
+			b.free()
+			return err
+		}
+		p.patient.Store(false)
+	}
+	p.patient.Store(true)
+	p.conn.sender.message(p.id, p.end())
+	p.conn.sent(&p.request)
+	return nil
+}
+
+// ready waits for READY.
+func (p *putter) ready(ctx context.Context) error {
+	a, err := p.next(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := decode[protocol.Ready](&p.request, a)
+	if err == nil && m.Offset != 0 {
+		return p.errorf(protocol.Protocol, "the server continues at %d what it never had", m.Offset)
+	}
+	return err
+}
+
+// block sends the n bytes that were read into b, unless the server has failed
+// the request.
+func (p *putter) block(ctx context.Context, b *buffer, n int) error {
+	a, came, err := p.poll()
+	if came {
+		err = p.errorf(protocol.Protocol, "the server sent %s before all was sent", a.opcode)
+	}
+	if err != nil {
+		b.free()
+		return err
+	}
+	if err := p.conn.sender.data(ctx, p.conn.dead, p.frame(b, n), b); err != nil {
+		if ctx.Err() == nil {
+			err = p.conn.cause()
+		}
+		return p.wrap(err)
+	}
+	p.moved(int64(n))
+	return nil
+}
+
+// frame makes a DATA frame around the n bytes that were read into b.
+func (p *putter) frame(b *buffer, n int) []byte {
+	frame := b.b[:protocol.DataOverhead+n]
+	digest := protocol.BlockDigest(frame[protocol.DataOverhead:])
+	protocol.PutDataHeader(frame, p.id, p.tree.Size(), digest, n)
+	p.tree.Add(digest, n)
+	return frame
+}
+
+func (p *putter) end() protocol.End {
+	return protocol.End{Size: p.tree.Size(), Algorithm: protocol.XXH3Tree, Digest: p.tree.Sum()}
+}
+
+// stored waits for OK.
+func (p *putter) stored(ctx context.Context) (protocol.OK, error) {
+	a, err := p.next(ctx)
+	if err != nil {
+		return protocol.OK{}, err
+	}
+	if a.opcode != protocol.OpOK {
+		return protocol.OK{}, p.errorf(protocol.Protocol, "the server sent %s out of turn", a.opcode)
+	}
+	ok, err := decode[protocol.OK](&p.request, a)
+	if err == nil && ok.Count != p.tree.Size() {
+		err = p.errorf(protocol.Integrity, "the server stored %d bytes, and not %d", ok.Count, p.tree.Size())
+	}
+	return ok, err
+}
+
+func wireMode(mode fs.FileMode) uint32 { return uint32(mode & fs.ModePerm) }

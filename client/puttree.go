@@ -1,0 +1,221 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+)
+
+const (
+	// walkers is how many directories are made and read at once.
+	walkers = 8
+	// readDirBatch is how many entries of a directory are read at once.
+	readDirBatch = 512
+)
+
+// PutTree makes remote a copy of the directory local: remote is made with its
+// parents if it is missing and merged into if it is there. Each file is
+// stored as PutFile does. A directory gets its mode, always with all that its
+// owner needs to fill it, but not its time. Symbolic links and special files
+// below local are skipped.
+//
+// A file that fails does not stop the others: the error is then a *TreeError;
+// of a directory that cannot be made nothing is tried. Any other error, such
+// as that of the connection or of ctx, ended the tree early.
+func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
+	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
+	t.changed.L = &t.walking
+	if err := t.open(); err != nil {
+		t.end(err)
+		return t.result()
+	}
+	t.start(t.transfer)
+	t.walk()
+	t.finish()
+	t.dirs.finish(t.failed)
+	return t.result()
+}
+
+type treePutter struct {
+	*tree
+
+	walking sync.Mutex
+	changed sync.Cond // pending or busy changed
+	pending []string  // directories to walk
+	busy    int       // those being walked
+}
+
+// open makes the remote directory.
+func (t *treePutter) open() error {
+	info, err := os.Stat(t.local)
+	if err != nil {
+		return localError("open", t.local, err)
+	}
+	if !info.IsDir() {
+		return localError("open", t.local, syscall.ENOTDIR)
+	}
+	if t.dirs, err = openLocalDirs(t.local); err != nil {
+		return err
+	}
+	if t.remote == "" || t.remote == "." { // the served directory is there
+		return nil
+	}
+	if err := t.client.MkdirAll(t.ctx, t.remote, dirMode(info)); err != nil {
+		t.dirs.finish(t.failed)
+		return err
+	}
+	return nil
+}
+
+// dirMode returns the mode of a directory that is still to be filled.
+func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
+
+// walk sends every file to the workers. Directories are walked several at a
+// time, each once the server has it.
+func (t *treePutter) walk() {
+	t.pending = []string{"."}
+	var group sync.WaitGroup
+	for range walkers {
+		group.Go(func() {
+			for {
+				dir, ok := t.pop()
+				if !ok {
+					return
+				}
+				t.walkOne(dir)
+				t.popped()
+			}
+		})
+	}
+	group.Wait()
+}
+
+// pop takes the directory that was found last, so that few wait in a deep
+// tree. It returns false when no more will come.
+func (t *treePutter) pop() (string, bool) {
+	t.walking.Lock()
+	defer t.walking.Unlock()
+	for len(t.pending) == 0 && t.busy > 0 {
+		t.changed.Wait()
+	}
+	if len(t.pending) == 0 || t.ctx.Err() != nil {
+		return "", false
+	}
+	last := len(t.pending) - 1
+	dir := t.pending[last]
+	t.pending = t.pending[:last]
+	t.busy++
+	return dir, true
+}
+
+func (t *treePutter) push(dir string) {
+	t.walking.Lock()
+	defer t.walking.Unlock()
+	t.pending = append(t.pending, dir)
+	t.changed.Signal()
+}
+
+func (t *treePutter) popped() {
+	t.walking.Lock()
+	defer t.walking.Unlock()
+	t.busy--
+	t.changed.Broadcast()
+}
+
+// walkOne makes a directory on the server and takes what it holds.
+func (t *treePutter) walkOne(path string) {
+	dir, err := t.dirs.use(path)
+	if err == nil {
+		defer t.dirs.release(dir)
+		err = t.mkdir(path, dir)
+	}
+	if err == nil {
+		err = t.readDir(path, dir)
+	}
+	if err != nil {
+		t.failed(path, err)
+	}
+}
+
+func (t *treePutter) mkdir(path string, dir *localDir) error {
+	if path == "." {
+		return nil
+	}
+	info, err := dir.root.Stat(".")
+	if err != nil {
+		return localError("stat", localPath(t.local, path), err)
+	}
+	if err := t.client.MkdirAll(t.ctx, join(t.remote, path), dirMode(info)); err != nil {
+		return err
+	}
+	t.directory()
+	return nil
+}
+
+func (t *treePutter) readDir(path string, dir *localDir) error {
+	f, err := dir.root.Open(".")
+	if err != nil {
+		return localError("open", localPath(t.local, path), err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	for t.ctx.Err() == nil {
+		entries, err := f.ReadDir(readDirBatch)
+		for _, e := range entries {
+			if !t.entry(dir, join(path, e.Name()), e) {
+				return nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return localError("read", localPath(t.local, path), err)
+		}
+	}
+	return nil
+}
+
+// entry handles one entry of a directory, and reports whether to go on.
+func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
+	switch kind := e.Type(); {
+	case kind.IsDir():
+		t.push(path)
+	case kind.IsRegular():
+		info, err := dir.root.Lstat(e.Name())
+		if err != nil {
+			t.failed(path, localError("stat", localPath(t.local, path), err))
+			return true
+		}
+		return t.enqueue(job{path, info.Size()})
+	case kind&fs.ModeSymlink != 0:
+		t.skipped(path, Symlink)
+	default:
+		t.skipped(path, Special)
+	}
+	return true
+}
+
+// transfer stores one file.
+func (t *treePutter) transfer(j job) (Result, error) {
+	dir, name := split(j.path)
+	in, err := t.dirs.use(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer t.dirs.release(in)
+	f, err := in.root.Open(name)
+	if err != nil {
+		return Result{}, localError("open", localPath(t.local, j.path), err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	s, err := newSource(f, 0)
+	if err != nil {
+		return Result{}, err
+	}
+	s.name = localPath(t.local, j.path)
+	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
+}

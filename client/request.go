@@ -1,0 +1,146 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"ftpd/protocol"
+)
+
+// replies is what a server may answer to one kind of request.
+type replies struct {
+	some  [2]protocol.Opcode // any number of them, where not 0
+	final protocol.Opcode    // ends the request, as ERROR does
+}
+
+var (
+	statReplies    = replies{final: protocol.OpMeta}
+	listReplies    = replies{some: [2]protocol.Opcode{protocol.OpEntries}, final: protocol.OpOK}
+	getReplies     = replies{some: [2]protocol.Opcode{protocol.OpMeta, protocol.OpData}, final: protocol.OpEnd}
+	putReplies     = replies{some: [2]protocol.Opcode{protocol.OpReady}, final: protocol.OpOK}
+	sumReplies     = replies{final: protocol.OpEnd}
+	commandReplies = replies{final: protocol.OpOK}
+)
+
+// allow reports whether op may come, and whether it is the last reply.
+func (r *replies) allow(op protocol.Opcode) (final, ok bool) {
+	final = op == r.final || op == protocol.OpError
+	return final, final || op == r.some[0] || op == r.some[1]
+}
+
+// request is one request in flight. Its caller owns it; the connection's
+// reader fills its inbox.
+type request struct {
+	conn    *conn
+	op      string // for errors
+	path    string
+	replies *replies
+	id      uint32
+	inbox   inbox
+
+	// patient is set while silence is no sign of a dead server: it commits,
+	// removes or digests, or it waits for this side to read a file.
+	patient atomic.Bool
+
+	// Guarded by conn.mu.
+	sending   bool // a PUT whose END or CANCEL is not yet queued
+	final     bool // the last reply has come
+	cancelled bool // CANCEL is queued, and the caller has gone
+	late      int  // bytes that came nevertheless
+}
+
+// errorf makes an error of what the server did to this request.
+func (r *request) errorf(code protocol.Code, format string, args ...any) *Error {
+	return &Error{Op: r.op, Path: r.path, Code: code, Retry: code == protocol.Integrity, Message: fmt.Sprintf(format, args...)}
+}
+
+// wrap gives an error of the connection or of a context its place.
+func (r *request) wrap(err error) error {
+	return fmt.Errorf("%s: %w", subject(r.op, r.path), err)
+}
+
+// next waits for the next reply. An ERROR is returned as an *Error; after any
+// error the request is over.
+func (r *request) next(ctx context.Context) (arrival, error) {
+	for {
+		if a, ok, err := r.poll(); ok || err != nil {
+			return a, err
+		}
+		select {
+		case <-r.inbox.some:
+		case <-ctx.Done():
+			r.abandon()
+			return arrival{}, r.wrap(ctx.Err())
+		case <-r.conn.dead:
+			if a, ok, err := r.poll(); ok || err != nil {
+				return a, err
+			}
+			return arrival{}, r.wrap(r.conn.cause())
+		}
+	}
+}
+
+// poll takes a reply that has come already.
+func (r *request) poll() (arrival, bool, error) {
+	a, ok, ending := r.inbox.take()
+	switch {
+	case ok && a.opcode == protocol.OpError:
+		err := r.said(a)
+		r.abandon() // ends a PUT's sending
+		return arrival{}, false, err
+	case ok:
+		return a, true, nil
+	case ending == setAside:
+		return arrival{}, false, errSetAside
+	case ending == overgrown:
+		return arrival{}, false, r.errorf(protocol.TooLarge, "the listing is %d MiB ahead of its reader", listMost>>20)
+	}
+	return arrival{}, false, nil
+}
+
+// said makes an error of an ERROR.
+func (r *request) said(a arrival) error {
+	m, err := protocol.Decode[protocol.Error](a.frame())
+	if err != nil {
+		return r.broken(err)
+	}
+	return &Error{Op: r.op, Path: r.path, Code: m.Code, Retry: m.Retry, Message: m.Message}
+}
+
+// broken ends the connection for a frame that breaks the protocol.
+func (r *request) broken(err error) error {
+	failure := broken(err)
+	r.conn.fail(failure)
+	return r.wrap(failure)
+}
+
+// abandon ends the request whatever its state: it is cancelled on the wire
+// unless it is over, and what still comes is dropped.
+func (r *request) abandon() {
+	r.inbox.close()
+	r.conn.cancel(r)
+}
+
+// decode makes a message of a reply and gives its memory back.
+func decode[M any, P protocol.Decodable[M]](r *request, a arrival) (M, error) {
+	m, err := protocol.Decode[M, P](a.frame())
+	if err != nil {
+		return m, r.broken(err)
+	}
+	return m, nil
+}
+
+// exchange sends a request that has one reply, and returns it.
+func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *conn, r *request, m protocol.Message) (M, error) {
+	var none M
+	if err := c.begin(ctx, r); err != nil {
+		return none, err
+	}
+	c.sender.message(r.id, m)
+	a, err := r.next(ctx)
+	if err != nil {
+		return none, err
+	}
+	return decode[M, P](r, a)
+}

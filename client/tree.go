@@ -1,0 +1,150 @@
+package client
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// tree is a transfer of a tree in progress: what is common to both directions.
+type tree struct {
+	client  *Client
+	ctx     context.Context    // ends with the first failure that ends the tree
+	cancel  context.CancelFunc // ends ctx
+	options TransferOptions
+	remote  string
+	local   string
+	dirs    *localDirs
+	jobs    chan job
+	workers sync.WaitGroup
+	begun   time.Time
+
+	mu      sync.Mutex // guards what follows, and OnFile
+	summary Summary
+	errors  []error
+	fatal   error
+}
+
+// job is one file of a tree.
+type job struct {
+	path string // below both ends, with slashes
+	size int64
+}
+
+func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
+	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
+	t.ctx, t.cancel = context.WithCancel(ctx)
+	t.jobs = make(chan job)
+	return t
+}
+
+// start has as many workers as wanted do each job that comes.
+func (t *tree) start(transfer func(job) (Result, error)) {
+	for range t.options.Workers {
+		t.workers.Go(func() {
+			for j := range t.jobs {
+				result, err := transfer(j)
+				t.fileDone(j.path, result, err)
+			}
+		})
+	}
+}
+
+// enqueue hands a file to a worker once one is free, and reports false when
+// the tree has ended instead.
+func (t *tree) enqueue(j job) bool {
+	t.options.Progress.Expect(1, j.size)
+	select {
+	case t.jobs <- j:
+		return true
+	case <-t.ctx.Done():
+		t.options.Progress.Done(1)
+		return false
+	}
+}
+
+// finish waits for the workers.
+func (t *tree) finish() {
+	close(t.jobs)
+	t.workers.Wait()
+}
+
+// fileDone counts a file that was transferred or has failed. What a file fails
+// with because the whole tree has ended is not its own failure.
+func (t *tree) fileDone(path string, result Result, err error) {
+	t.options.Progress.Done(1)
+	if err != nil {
+		t.failed(path, err)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Files++
+	t.summary.Bytes += result.Size
+	t.options.event(t.eventOf(path, FileEvent{Result: result}))
+}
+
+// failed counts a file or a directory that failed; a failure of the
+// connection or the context ends the tree.
+func (t *tree) failed(path string, err error) {
+	t.endIfOver(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Failed++
+	if len(t.errors) < maxTreeErrors {
+		t.errors = append(t.errors, err)
+	}
+	t.options.event(t.eventOf(path, FileEvent{Err: err}))
+}
+
+// endIfOver ends the tree when an error shows that nothing can follow.
+func (t *tree) endIfOver(err error) {
+	if t.ctx.Err() != nil || t.client.conn.over() {
+		t.end(err)
+	}
+}
+
+// end ends the tree; the first error counts.
+func (t *tree) end(err error) {
+	t.mu.Lock()
+	if t.fatal == nil {
+		t.fatal = err
+	}
+	t.mu.Unlock()
+	t.cancel()
+}
+
+func (t *tree) skipped(path string, kind Kind) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Skipped++
+	t.options.event(t.eventOf(path, FileEvent{Skipped: kind.String()}))
+}
+
+func (t *tree) directory() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Directories++
+}
+
+// eventOf gives an event its paths.
+func (t *tree) eventOf(path string, e FileEvent) FileEvent {
+	e.Remote = join(t.remote, path)
+	e.Local = localPath(t.local, path)
+	return e
+}
+
+// result returns what came of the tree.
+func (t *tree) result() (Summary, error) {
+	t.cancel()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.summary.Duration = time.Since(t.begun)
+	switch {
+	case t.fatal != nil:
+		return t.summary, t.fatal
+	case t.summary.Failed > 0:
+		return t.summary, &TreeError{Failed: t.summary.Failed, Errors: t.errors}
+	}
+	return t.summary, nil
+}

@@ -85,7 +85,7 @@ func (c *cursor) flag(name string) bool {
 func (c *cursor) text(name string, limit int) string {
 	n := int(c.uint16())
 	if n > limit {
-		c.fail("has a %s of %d bytes, more than %d", name, n, limit)
+		c.fail("has %d bytes of %s, more than %d", n, name, limit)
 		return ""
 	}
 	return string(c.take(n))

@@ -44,7 +44,7 @@ type Loop struct {
 
 // stats is what other goroutines may see of a loop.
 type stats struct {
-	conns, accepted, jobs atomic.Int64
+	conns, accepted, jobs, rounds atomic.Int64
 }
 
 // Stats are figures about a loop, each exact at some moment of the last round.
@@ -52,6 +52,7 @@ type Stats struct {
 	Connections int64 // open now
 	Accepted    int64 // since the start
 	Jobs        int64 // on the offload pool now
+	Rounds      int64 // of the loop since the start; an idle loop makes none
 	Memory      int64 // bytes of buffers lent now
 }
 
@@ -83,6 +84,7 @@ func (l *Loop) Stats() Stats {
 		Connections: l.stats.conns.Load(),
 		Accepted:    l.stats.accepted.Load(),
 		Jobs:        l.stats.jobs.Load(),
+		Rounds:      l.stats.rounds.Load(),
 		Memory:      l.buffers.lent.Load(),
 	}
 }
@@ -133,6 +135,7 @@ func (l *Loop) round() error {
 		return fmt.Errorf("select: %w", err)
 	}
 	l.now = time.Now() // 2. the only look at the clock
+	l.stats.rounds.Add(1)
 	again := l.again
 	l.again = nil
 	for _, event := range l.events { // 3. events

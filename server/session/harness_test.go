@@ -128,11 +128,12 @@ func (h *harness) exchange(b []byte) []protocol.Frame {
 	for {
 		before := len(b)
 		b = h.feed(b)
+		ran := len(h.jobs) > 0
 		h.run()
 		if len(b) == 0 || h.finished != "" || h.aborted != "" {
 			return h.frames()
 		}
-		if len(b) == before && !h.again && len(h.jobs) == 0 && len(h.output) == 0 {
+		if len(b) == before && !ran {
 			h.t.Fatalf("the session is stuck with %d bytes to take", len(b))
 		}
 		h.drain()

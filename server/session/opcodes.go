@@ -72,8 +72,6 @@ func unsupported(s *Session, frame protocol.Frame) error {
 // for it.
 func (s *Session) admit(id uint32) error {
 	switch {
-	case id == 0:
-		return violation("request 0 is the connection itself")
 	case s.find(id) != nil:
 		return violation("request %d is already in flight", id)
 	case len(s.requests) >= s.inFlight:

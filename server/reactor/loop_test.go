@@ -1,0 +1,405 @@
+//go:build unix
+
+package reactor_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"ftpd/selector"
+	"ftpd/server/reactor"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo is a small protocol for tests: it sends back what comes. Some first
+// bytes ask for something else.
+type echo struct {
+	link   reactor.Link
+	config *echoConfig
+	input  *reactor.Buffer
+	closed chan<- reactor.Reason
+}
+
+type echoConfig struct {
+	mu       sync.Mutex
+	accepted sync.Cond
+	closed   map[string]chan reactor.Reason // by peer
+	full     int
+}
+
+type echoJob struct {
+	run  func()
+	text string
+}
+
+func (j *echoJob) Run() { j.run() }
+
+func (c *echoConfig) session(peer reactor.Peer) reactor.Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if peer.Full {
+		c.full++
+	}
+	closed := make(chan reactor.Reason, 1)
+	c.closed[peer.Address.String()] = closed
+	c.accepted.Broadcast()
+	return &echo{config: c, closed: closed}
+}
+
+// reason waits for the reason that the server's end of conn was closed for.
+func (c *echoConfig) reason(conn net.Conn) reactor.Reason {
+	c.mu.Lock()
+	for c.closed[conn.LocalAddr().String()] == nil {
+		c.accepted.Wait()
+	}
+	closed := c.closed[conn.LocalAddr().String()]
+	c.mu.Unlock()
+	return <-closed
+}
+
+func (e *echo) Open(_ time.Time, link reactor.Link) { e.link = link }
+func (e *echo) Paused() bool                        { return e.link.Queued() > 1<<20 }
+func (e *echo) Resume(time.Time)                    {}
+func (e *echo) EOF(time.Time)                       { e.link.Finish(reactor.ReasonEOF) }
+func (e *echo) Expire(time.Time)                    { e.link.Abort("too late") }
+func (e *echo) Drain(time.Time)                     { e.say("bye"); e.link.Finish("drained") }
+
+func (e *echo) Input(time.Time) []byte {
+	if e.input == nil {
+		e.input = e.link.Buffer(reactor.MediumBuffer)
+	}
+	if e.input == nil {
+		return nil
+	}
+	return e.input.Bytes
+}
+
+func (e *echo) say(text string) {
+	e.link.Commit(append(e.link.Reserve(len(text)), text...))
+}
+
+func (e *echo) Received(now time.Time, n int) {
+	if n == 0 {
+		return
+	}
+	b := e.input
+	e.input = nil
+	switch b.Bytes[0] {
+	case 'P':
+		e.input = b
+		panic("asked to")
+	case 'J':
+		e.link.Offload(reactor.Quick, &echoJob{run: func() { panic("asked to") }})
+	case 'W':
+		e.link.Offload(reactor.Slow, &echoJob{run: func() {}, text: "worked"})
+	case 'D':
+		e.link.SetDeadline(now.Add(50 * time.Millisecond))
+	case 'L': // last words, with input still unread
+		e.say("last words")
+		e.link.Finish("said so")
+	default:
+		e.link.Send(b, n)
+		return
+	}
+	e.link.Release(b)
+}
+
+func (e *echo) Complete(_ time.Time, job reactor.Job) { e.say(job.(*echoJob).text) }
+
+func (e *echo) Closed(_ time.Time, reason reactor.Reason) {
+	if e.input != nil {
+		e.link.Release(e.input)
+		e.input = nil
+	}
+	e.closed <- reason
+}
+
+// running is a loop that serves echo.
+type running struct {
+	*reactor.Loop
+	*echoConfig
+	address string
+	done    chan error
+}
+
+func start(t *testing.T, config reactor.Config) *running {
+	t.Helper()
+	fd, address, err := reactor.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &echoConfig{closed: map[string]chan reactor.Reason{}}
+	e.accepted.L = &e.mu
+	config.NewSession = e.session
+	config.Logger = slog.New(slog.DiscardHandler)
+	loop, err := reactor.New(fd, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Loop: loop, echoConfig: e, address: address.String(), done: make(chan error, 1)}
+	go func() { r.done <- loop.Run() }()
+	t.Cleanup(func() {
+		loop.Abort()
+		if err := <-r.done; err != nil {
+			t.Error(err)
+		}
+		if left := loop.Stats(); left.Connections != 0 || left.Memory != 0 || left.Jobs != 0 {
+			t.Errorf("left at the end: %+v", left)
+		}
+	})
+	return r
+}
+
+func (r *running) dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", r.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // no test hangs
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func say(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hear(t *testing.T, conn net.Conn, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+		t.Fatalf("heard %q, %v instead of %q", got, err, want)
+	}
+}
+
+// each runs a test on every kind of selector that this platform has.
+func each(t *testing.T, test func(t *testing.T, kind selector.Kind)) {
+	for _, kind := range selector.Kinds() {
+		t.Run(kind.String(), func(t *testing.T) { test(t, kind) })
+	}
+}
+
+func TestEcho(t *testing.T) {
+	each(t, func(t *testing.T, kind selector.Kind) {
+		r := start(t, reactor.Config{Selector: kind})
+		var group sync.WaitGroup
+		for i := range 50 {
+			conn := r.dial(t)
+			group.Go(func() {
+				for j := range 20 {
+					text := fmt.Sprintf("%d-%d", i, j)
+					say(t, conn, text)
+					hear(t, conn, text)
+				}
+			})
+		}
+		group.Wait()
+	})
+}
+
+// TestLargeEcho sends more than any buffer or budget holds, to a peer that
+// starts to read late.
+func TestLargeEcho(t *testing.T) {
+	each(t, func(t *testing.T, kind selector.Kind) {
+		r := start(t, reactor.Config{Selector: kind, Memory: 1})
+		data := bytes.Repeat([]byte("0123456789abcde\n"), 2<<20)
+		var group sync.WaitGroup
+		for range 3 {
+			conn := r.dial(t)
+			group.Go(func() {
+				if _, err := conn.Write(data); err != nil {
+					t.Error(err)
+				}
+			})
+			group.Go(func() {
+				got := make([]byte, len(data))
+				if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("the echo differs: %v", err)
+				}
+			})
+		}
+		group.Wait()
+	})
+}
+
+func TestJobAndDeadline(t *testing.T) {
+	r := start(t, reactor.Config{})
+	conn := r.dial(t)
+	say(t, conn, "W")
+	hear(t, conn, "worked")
+	say(t, conn, "D")
+	if got := r.reason(conn); got != "too late" {
+		t.Errorf("closed for %q", got)
+	}
+}
+
+// TestPanics has bugs in one connection that no other notices.
+func TestPanics(t *testing.T) {
+	r := start(t, reactor.Config{})
+	other := r.dial(t)
+	for _, trigger := range []string{"P", "J"} {
+		conn := r.dial(t)
+		say(t, conn, trigger)
+		if got := r.reason(conn); got != reactor.ReasonInternal {
+			t.Errorf("%s: closed for %q", trigger, got)
+		}
+		say(t, other, "still here")
+		hear(t, other, "still here")
+	}
+}
+
+// TestLastWords closes a connection whose input was not all read: the peer
+// still gets what was said last, and no reset.
+func TestLastWords(t *testing.T) {
+	r := start(t, reactor.Config{})
+	conn := r.dial(t)
+	say(t, conn, "L"+strings.Repeat("x", 3<<20))
+	got, err := io.ReadAll(conn)
+	if err != nil || string(got) != "last words" {
+		t.Errorf("heard %q, %v", got, err)
+	}
+	_ = conn.Close()
+	if got := r.reason(conn); got != "said so" {
+		t.Errorf("closed for %q", got)
+	}
+}
+
+func TestPeerGoesAway(t *testing.T) {
+	r := start(t, reactor.Config{})
+	conn := r.dial(t)
+	say(t, conn, "x")
+	hear(t, conn, "x")
+	_ = conn.Close()
+	if got := r.reason(conn); got != reactor.ReasonEOF {
+		t.Errorf("closed for %q", got)
+	}
+	reset := r.dial(t)
+	say(t, reset, "x")
+	hear(t, reset, "x")
+	_ = reset.(*net.TCPConn).SetLinger(0) // close with a reset
+	_ = reset.Close()
+	if got := r.reason(reset); got != reactor.ReasonReset {
+		t.Errorf("closed for %q", got)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	r := start(t, reactor.Config{})
+	conn := r.dial(t)
+	say(t, conn, "x")
+	hear(t, conn, "x")
+	r.Shutdown()
+	hear(t, conn, "bye")
+	if got := r.reason(conn); got != "drained" {
+		t.Errorf("closed for %q", got)
+	}
+	_ = conn.Close()
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+	r.done <- nil
+	if _, err := net.Dial("tcp", r.address); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// TestNoBusyWait counts the rounds of a loop with idle connections while a
+// deadline of 50 ms passes.
+func TestNoBusyWait(t *testing.T) {
+	each(t, func(t *testing.T, kind selector.Kind) {
+		r := start(t, reactor.Config{Selector: kind})
+		for range 10 {
+			conn := r.dial(t)
+			say(t, conn, "x")
+			hear(t, conn, "x")
+		}
+		conn := r.dial(t)
+		before := r.Stats().Rounds
+		say(t, conn, "D")
+		r.reason(conn)
+		if rounds := r.Stats().Rounds - before; rounds > 10 {
+			t.Errorf("%d rounds to wait once", rounds)
+		}
+	})
+}
+
+func TestMaxClients(t *testing.T) {
+	r := start(t, reactor.Config{MaxClients: 2})
+	for range 3 {
+		conn := r.dial(t)
+		say(t, conn, "x")
+		hear(t, conn, "x")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full != 1 {
+		t.Errorf("%d sessions were told that the server is full", r.full)
+	}
+}
+
+// TestNoDescriptors takes all descriptors away: accepting rests, those inside
+// are served, and newcomers are when there are descriptors again.
+func TestNoDescriptors(t *testing.T) {
+	r := start(t, reactor.Config{AcceptPause: 20 * time.Millisecond})
+	inside := r.dial(t)
+	say(t, inside, "x")
+	hear(t, inside, "x")
+	waiting := r.dialRaw(t)
+
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	full := limit
+	full.Cur = 3 // below what is open already: nothing more is given
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Skipf("the limit of descriptors cannot be lowered here: %v", err)
+	}
+	sa := &unix.SockaddrInet4{Port: int(netip.MustParseAddrPort(r.address).Port()), Addr: [4]byte{127, 0, 0, 1}}
+	err := unix.Connect(waiting, sa)
+	say(t, inside, "y")
+	hear(t, inside, "y")
+	accepted := r.Stats().Accepted
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil || err != nil {
+		t.Fatal(restored, err)
+	}
+	if accepted != 1 {
+		t.Errorf("%d connections were accepted without descriptors", accepted)
+	}
+	if _, err := unix.Write(waiting, []byte("z")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 1)
+	if _, err := unix.Read(waiting, got); err != nil || got[0] != 'z' {
+		t.Errorf("heard %q, %v", got, err)
+	}
+}
+
+// dialRaw opens a socket whose descriptor is there before connecting.
+func (r *running) dialRaw(t *testing.T) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+)
+
+// call is one run of one command.
+type call struct {
+	*cli.Context
+	out    *console
+	client *client.Client // nil until connect
+}
+
+// action makes a command's function one that the library can call.
+func action(out *console, do func(*call) error) cli.ActionFunc {
+	return func(ctx *cli.Context) error {
+		out.command = ctx.Command.Name
+		if err := checkProgress(ctx.String("progress")); err != nil {
+			return err
+		}
+		c := &call{Context: ctx, out: out}
+		defer c.close()
+		return do(c)
+	}
+}
+
+// need checks how many arguments there are; most below 0 is any number.
+func (c *call) need(least, most int) error {
+	n := c.NArg()
+	if n >= least && (most < 0 || n <= most) {
+		return nil
+	}
+	usage := command.Usagef("too few arguments")
+	if n > least {
+		usage = command.Usagef("too many arguments")
+	}
+	usage.Hint = "usage: ftpc " + c.Command.Name + " " + c.Command.ArgsUsage
+	return usage
+}
+
+// connect finds the one server of the arguments that are paths there, dials
+// it, and returns those paths.
+func (c *call) connect(arguments ...string) ([]string, error) {
+	asked, fallback, err := c.server()
+	if err != nil {
+		return nil, err
+	}
+	address, paths, err := resolve(arguments, asked, fallback)
+	if err != nil {
+		return nil, err
+	}
+	c.out.address = address
+	c.client, err = client.Dial(c.Context.Context, address, c.options())
+	return paths, err
+}
+
+// server returns what --server says, empty without it, and the server to use
+// when nothing else names one.
+func (c *call) server() (asked, fallback string, err error) {
+	fallback = defaultServer
+	if value := os.Getenv("FTPC_SERVER"); value != "" {
+		if fallback, err = parseServer(value); err != nil && !c.IsSet("server") {
+			return "", "", err
+		}
+	}
+	if !c.IsSet("server") {
+		return "", fallback, nil
+	}
+	asked, err = parseServer(c.String("server"))
+	return asked, fallback, err
+}
+
+func (c *call) options() *client.Options {
+	limit := c.Duration("timeout")
+	if limit <= 0 {
+		limit = -1 // the library's word for never
+	}
+	options := &client.Options{Agent: "ftpc/" + command.Version(), Timeout: limit}
+	if c.IsSet("timeout") {
+		options.DialTimeout = limit
+	}
+	return options
+}
+
+func (c *call) close() {
+	if c.client != nil {
+		_ = c.client.Close() // everything was acknowledged or has failed by now
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+	"ftpd/protocol"
+)
+
+func refused(code protocol.Code, sentence string) error {
+	return &client.Error{Op: "get", Path: "a", Code: code, Message: sentence}
+}
+
+func unreachable(err error) error {
+	return &client.NetworkError{Op: "dial", Address: "h:1", Err: &net.OpError{Op: "dial", Err: err}}
+}
+
+func missingHere() error {
+	return &client.LocalError{Op: "open", Path: "a", Err: &fs.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}}
+}
+
+// Every error a command can end with has its status and its words.
+func TestErrors(t *testing.T) {
+	const loopback = "127.0.0.1:2120"
+	tree := func(errs ...error) error { return &client.TreeError{Failed: int64(len(errs)), Errors: errs} }
+	tests := []struct {
+		name   string
+		err    error
+		status status
+		want   message
+	}{
+		{"usage", command.Usagef("no"), statusUsage, message{text: "no"}},
+		{"interrupted", context.Canceled, statusInterrupted, message{text: "interrupted"}},
+		{"not found", failed("a", refused(protocol.NotFound, "x")), statusNotFound, message{name: "a", text: "not found on " + loopback}},
+		{"no match", failed("*", errNoMatch), statusNotFound, message{name: "*", text: "matches nothing on " + loopback}},
+		{"permission", refused(protocol.Permission, "the server is read-only"), statusPermission, message{text: "the server is read-only (" + loopback + ")"}},
+		{"login", refused(protocol.Auth, "no such user"), statusPermission, message{text: "no such user (" + loopback + ")"}},
+		{"integrity", refused(protocol.Integrity, "block 3 is damaged"), statusIntegrity, message{text: "block 3 is damaged (" + loopback + ")", hint: "run the same command again"}},
+		{"no space", refused(protocol.NoSpace, "x"), statusOther, message{text: "no space left on " + loopback}},
+		{"no sentence", refused(protocol.TooLarge, ""), statusOther, message{text: "too large (" + loopback + ")"}},
+		{"escapes", refused(protocol.IO, "\x1b[2J"), statusOther, message{text: `\x1b[2J (` + loopback + ")"}},
+		{"directory", refused(protocol.IsDirectory, "x"), statusOther, message{text: "is a directory on " + loopback, hint: "-r gets a directory with all it holds"}},
+		{"own hint", &failure{name: "a", hint: "b", err: errDirectory}, statusOther, message{name: "a", text: "is a directory", hint: "b"}},
+		{"missing here", failed("a", missingHere()), statusLocal, message{name: "a", text: "no such file or directory"}},
+		{"missing elsewhere", failed("b", missingHere()), statusLocal, message{name: "b", text: "a: no such file or directory"}},
+		{"local is not remote", &client.LocalError{Path: "a", Err: client.ErrChanged}, statusLocal, message{text: "a: changed"}},
+		{"cancelled here", &client.LocalError{Err: context.Canceled}, statusInterrupted, message{text: "interrupted"}},
+		{"refused", unreachable(syscall.ECONNREFUSED), statusNetwork, message{text: "no server answers at " + loopback, hint: "start one with: ftpd --root DIR"}},
+		{"no host", unreachable(&net.DNSError{Err: "no such host", IsNotFound: true}), statusNetwork, message{text: "cannot find the host of " + loopback, hint: "name a server with --server HOST:PORT or FTPC_SERVER"}},
+		{"no route", unreachable(syscall.EHOSTUNREACH), statusNetwork, message{text: "cannot reach " + loopback + ": no route to host"}},
+		{"lost", &client.NetworkError{Op: "read", Err: syscall.ECONNRESET}, statusNetwork, message{text: "lost the connection to " + loopback + ": connection reset by peer", hint: "run the same command again"}},
+		{"timeout", unreachable(context.DeadlineExceeded), statusTimeout, message{text: "timed out waiting for " + loopback, hint: "--timeout sets how long to wait"}},
+		{"shutting down", refused(protocol.ShuttingDown, "x"), statusNetwork, message{text: loopback + " is shutting down", hint: "run the same command again later"}},
+		{"busy", refused(protocol.Busy, "too many clients"), statusNetwork, message{text: "too many clients (" + loopback + ")", hint: "run the same command again later"}},
+		{"some", &batchError{failed: 2, total: 3}, statusSomeFailed, message{text: "2 of 3 failed"}},
+		{"tree", failed("t", tree(refused(protocol.Permission, "x"), missingHere())), statusSomeFailed, message{name: "t", text: "2 failed"}},
+		{"tree cut off", tree(missingHere(), unreachable(syscall.ECONNREFUSED)), statusNetwork, message{text: "no server answers at " + loopback, hint: "start one with: ftpd --root DIR"}},
+		{"anything", fmt.Errorf("odd\n"), statusOther, message{text: `odd\n`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := statusOf(tt.err); got != tt.status {
+				t.Errorf("status %d, want %d", got, tt.status)
+			}
+			got := explain(tt.err, "get", loopback)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(message{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestStatusOfNothing(t *testing.T) {
+	if statusOf(nil) != statusDone {
+		t.Error("no error is not status 0")
+	}
+}
+
+func TestStartHint(t *testing.T) {
+	tests := map[string]string{
+		"127.0.0.1:2120": "start one with: ftpd --root DIR",
+		"localhost:99":   "start one with: ftpd --root DIR --listen localhost:99",
+		"[::1]:99":       "start one with: ftpd --root DIR --listen [::1]:99",
+		"192.0.2.1:2120": "is ftpd running there? --server HOST:PORT names another server",
+	}
+	for address, want := range tests {
+		if got := startHint(address); got != want {
+			t.Errorf("startHint(%s) = %q, want %q", address, got, want)
+		}
+	}
+}
+
+// An error is named once, by whoever knows the name best.
+func TestFailedKeepsTheFirstName(t *testing.T) {
+	err := failed("outer", failed("inner", errors.New("x")))
+	if got := explain(err, "put", "").name; got != "inner" {
+		t.Errorf("name %q", got)
+	}
+	if failed("a", nil) != nil {
+		t.Error("no error has no name")
+	}
+}
+
+func TestBrokenPipeIsQuiet(t *testing.T) {
+	if !brokenPipe(&client.LocalError{Op: "write", Err: &fs.PathError{Err: syscall.EPIPE}}) {
+		t.Error("EPIPE is not recognised")
+	}
+}

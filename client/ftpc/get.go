@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+)
+
+// dash is standard input or standard output in place of a path of this machine.
+const dash = "-"
+
+func getCommand(out *console) *cli.Command {
+	return &cli.Command{
+		Name:      "get",
+		Usage:     "get files from the server",
+		ArgsUsage: "[-r] [-d DIR] REMOTE... [LOCAL]",
+		Description: "\"get a\" writes ./a, \"get a b\" writes b, \"get a -\" writes to standard output.\n" +
+			"Several files, or a pattern in quotes, need -d DIR. -r copies a directory as cp -r\n" +
+			"does: into LOCAL/name where LOCAL exists, as LOCAL where it does not.",
+		Flags: []cli.Flag{
+			toggle("recursive", "r", "get directories with all they hold"),
+			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "write into `DIR`, made if missing"},
+			jsonFlag(),
+		},
+		Action: action(out, runGet),
+	}
+}
+
+func runGet(c *call) error {
+	if err := c.need(1, -1); err != nil {
+		return err
+	}
+	p := place{dir: c.String("dir"), into: c.IsSet("dir"), recursive: c.Bool("recursive")}
+	remotes, local, err := splitArguments(c.Args().Slice(), p.into)
+	if err != nil {
+		return err
+	}
+	p.path = local
+	if err := checkGet(c, remotes, p); err != nil {
+		return err
+	}
+	if remotes, err = c.connect(remotes...); err != nil {
+		return err
+	}
+	sources, err := c.expand(remotes)
+	if err != nil {
+		return err
+	}
+	if sources[0].matched && !p.into {
+		return needsDirectory()
+	}
+	if p.path == dash {
+		return getToOutput(c, sources[0].path)
+	}
+	return getToFiles(c, sources, p)
+}
+
+// checkGet refuses what cannot be meant.
+func checkGet(c *call, remotes []string, p place) error {
+	for _, remote := range remotes {
+		if remote == dash {
+			usage := command.Usagef("- is standard output, which nothing can be got from")
+			usage.Hint = "./- is a file of that name on the server"
+			return usage
+		}
+	}
+	switch {
+	case isURL(p.path) || isURL(p.dir):
+		return command.Usagef("the files can only be written to this machine")
+	case p.path == dash && p.recursive:
+		return command.Usagef("a directory cannot be written to standard output")
+	case p.path == dash && c.Bool("json"):
+		return command.Usagef("standard output cannot take both the file and --json")
+	}
+	return nil
+}
+
+func getToFiles(c *call, sources []source, p place) error {
+	if err := refuseCollisions(sources, p); err != nil {
+		return err
+	}
+	if p.into {
+		if err := os.MkdirAll(p.dir, 0o777); err != nil {
+			return failed(p.dir, &client.LocalError{Op: "mkdir", Path: p.dir, Err: err})
+		}
+	}
+	t := newTransfer(c)
+	return t.run(func() error {
+		return each(c, sources, func(ctx context.Context, s source) error {
+			return failed(s.path, t.get(ctx, s, p))
+		})
+	})
+}
+
+// refuseCollisions refuses sources that would overwrite each other.
+func refuseCollisions(sources []source, p place) error {
+	taken := make(map[string]string, len(sources))
+	for _, s := range sources {
+		name := remoteBase(s.path)
+		if first, ok := taken[name]; ok && p.into {
+			return command.Usagef("%s and %s would both become %s", first, s.path, joinRemote(p.dir, name))
+		}
+		taken[name] = s.path
+	}
+	return nil
+}
+
+// get copies one source to where p says.
+func (t *transfer) get(ctx context.Context, s source, p place) error {
+	tree := false
+	if p.recursive {
+		var err error
+		if tree, err = t.call.isDirectory(ctx, s); err != nil {
+			return err
+		}
+	}
+	name, safe := localName(s.path)
+	if !safe {
+		return errUnsafeName
+	}
+	local, err := p.target(name, tree, here)
+	if err != nil {
+		return err
+	}
+	if tree {
+		summary, err := t.call.client.GetTree(ctx, s.path, local, t.options())
+		t.addTree(summary)
+		return err
+	}
+	return t.getFile(ctx, s.path, local)
+}
+
+// errUnsafeName is a name of the server that would leave the directory the
+// copies go to, or that this machine cannot have.
+var errUnsafeName = errors.New("this name cannot be a file's here")
+
+func (t *transfer) getFile(ctx context.Context, remote, local string) error {
+	into, err := getTarget(local)
+	if err != nil {
+		return err
+	}
+	var result client.Result
+	if into.stream {
+		result, err = t.getStream(ctx, remote, into.path)
+	} else {
+		result, err = t.call.client.GetFile(ctx, remote, into.path, &client.TransferOptions{Progress: t.progress})
+	}
+	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
+	return err
+}
+
+// landing is what a file is written to.
+type landing struct {
+	path   string
+	stream bool // written to as it is: a device or a pipe, which no rename may replace
+}
+
+// getTarget looks at what is at local already: a directory is never
+// overwritten, a symbolic link is followed, a device is written to.
+func getTarget(local string) (landing, error) {
+	info, err := os.Stat(local)
+	if err != nil {
+		return landing{path: local}, nil // missing, or the transfer tells what is wrong
+	}
+	if info.IsDir() {
+		return landing{}, &failure{
+			name: local,
+			hint: "-d " + visible(local) + " gets into that directory",
+			err:  &client.LocalError{Op: "write", Path: local, Err: errors.New("is a directory here")},
+		}
+	}
+	if resolved, err := filepath.EvalSymlinks(local); err == nil {
+		local = resolved
+	}
+	return landing{path: local, stream: !info.Mode().IsRegular()}, nil
+}
+
+func (t *transfer) getStream(ctx context.Context, remote, local string) (client.Result, error) {
+	f, err := os.OpenFile(local, os.O_WRONLY, 0)
+	if err != nil {
+		return client.Result{}, &client.LocalError{Op: "open", Path: local, Err: err}
+	}
+	result, err := t.call.client.Get(ctx, remote, f, &client.GetOptions{Progress: t.progress})
+	if closeErr := f.Close(); err == nil && closeErr != nil {
+		err = &client.LocalError{Op: "close", Path: local, Err: closeErr}
+	}
+	return result, err
+}
+
+// getToOutput writes a file to standard output.
+func getToOutput(c *call, remote string) error {
+	t := newTransfer(c)
+	if c.out.escape {
+		t.progress.silence() // the content is on the same screen
+	}
+	return t.run(func() error {
+		_, err := c.client.Get(c.Context.Context, remote, io.Writer(os.Stdout), &client.GetOptions{Progress: t.progress})
+		return failed(remote, err)
+	})
+}

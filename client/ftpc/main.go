@@ -1,0 +1,105 @@
+// Command ftpc gets files from an ftpd server, puts them there and lists them.
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/internal/command"
+)
+
+func main() {
+	os.Exit(int(run(os.Args)))
+}
+
+// run is the whole program. It decides the exit status, and nothing else does.
+func run(args []string) status {
+	ctx, stop := command.Interruptible(context.Background())
+	defer stop()
+	out := newConsole(os.Stdout, os.Stderr)
+	err := command.Run(ctx, newApp(out), args)
+	if ctx.Err() != nil && err != nil {
+		err = context.Canceled // whatever failed, it failed because of the signal
+	}
+	return out.finish(err)
+}
+
+// defaultServer is where a server listens that was started without flags.
+const defaultServer = "127.0.0.1:2120"
+
+func newApp(out *console) *cli.App {
+	return &cli.App{
+		Name:      "ftpc",
+		Usage:     "get files from an ftpd server, put them there, list them",
+		UsageText: "ftpc [flags] COMMAND [flags] [arguments]",
+		Description: "A path on the server is relative to the directory it serves. In its place a URL,\n" +
+			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ? and [a-z] match\n" +
+			"within a name and ** matches across directories. After -- nothing is a flag.",
+		Version:   command.Version(),
+		Writer:    out.stdout,
+		ErrWriter: out.stderr,
+		Flags:     globalFlags(),
+		Commands: []*cli.Command{
+			getCommand(out),
+			putCommand(out),
+			lsCommand(out),
+			statCommand(out),
+			rmCommand(out),
+			mvCommand(out),
+			mkdirCommand(out),
+			sumCommand(out),
+			pingCommand(out),
+			completionCommand(out),
+		},
+		Action: func(c *cli.Context) error {
+			usage := command.Usagef("no command given")
+			usage.Hint = "run ftpc --help for the commands there are"
+			return usage
+		},
+	}
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name:        "server",
+			Aliases:     []string{"s"},
+			Usage:       "the server's `HOST:PORT` [$FTPC_SERVER]", // read by call.server, which must tell them apart
+			DefaultText: defaultServer,
+		},
+		&cli.DurationFlag{
+			Name:    "timeout",
+			Usage:   "give up after `TIME` in which nothing moved; 0 never gives up",
+			EnvVars: []string{"FTPC_TIMEOUT"},
+			Value:   time.Minute,
+		},
+		&cli.StringFlag{
+			Name:    "progress",
+			Usage:   "`MODE` of showing progress: auto (a bar on a terminal), plain (lines) or none",
+			EnvVars: []string{"FTPC_PROGRESS"},
+			Value:   "auto",
+		},
+		&cli.BoolFlag{
+			Name:               "quiet",
+			Aliases:            []string{"q"},
+			Usage:              "show no progress; errors are still shown",
+			DisableDefaultText: true,
+		},
+	}
+}
+
+// toggle is a flag without a value.
+func toggle(name, alias, usage string) cli.Flag {
+	flag := &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}
+	if alias != "" {
+		flag.Aliases = []string{alias}
+	}
+	return flag
+}
+
+func jsonFlag() cli.Flag {
+	return toggle("json", "", "print one JSON object for each file, and a summary")
+}

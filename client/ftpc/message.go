@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+	"ftpd/protocol"
+)
+
+// failure is an error of one named thing: a path, a pattern, an address.
+type failure struct {
+	name string
+	hint string // takes precedence over what the error suggests; may be empty
+	err  error
+}
+
+func (f *failure) Error() string { return f.name + ": " + f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// failed says of which name an error is, unless that is known already or the
+// whole command line is wrong.
+func failed(name string, err error) error {
+	var known *failure
+	var usage *command.UsageError
+	if err == nil || errors.As(err, &known) || errors.As(err, &usage) {
+		return err
+	}
+	return &failure{name: name, err: err}
+}
+
+// message is an error as a person reads it.
+type message struct {
+	name string // what it is about; may be empty
+	text string
+	hint string // may be empty
+}
+
+// explain turns an error of a command into words. address is the server's.
+func explain(err error, cmd, address string) message {
+	var m message
+	var f *failure
+	if errors.As(err, &f) {
+		m.name = f.name
+	}
+	m.text, m.hint = words(err, cmd, address, m.name)
+	if f != nil && f.hint != "" {
+		m.hint = f.hint
+	}
+	return m
+}
+
+func words(err error, cmd, address, name string) (text, hint string) {
+	var (
+		usage  *command.UsageError
+		batch  *batchError
+		tree   *client.TreeError
+		remote *client.Error
+		local  *client.LocalError
+	)
+	switch {
+	case errors.As(err, &usage):
+		return visible(usage.Message), visible(usage.Hint)
+	case errors.Is(err, context.Canceled):
+		return "interrupted", ""
+	case fatal(err):
+		return connectionWords(err, address)
+	case errors.As(err, &batch):
+		return fmt.Sprintf("%d of %d failed", batch.failed, batch.total), ""
+	case errors.As(err, &tree):
+		return fmt.Sprintf("%d failed", tree.Failed), ""
+	case errors.As(err, &local):
+		return localWords(local, name)
+	case errors.As(err, &remote):
+		return remoteWords(remote, cmd, address)
+	case errors.Is(err, errNoMatch):
+		return errNoMatch.Error() + " on " + address, ""
+	}
+	var f *failure
+	if errors.As(err, &f) {
+		err = f.err // its name is printed before
+	}
+	return visible(err.Error()), ""
+}
+
+// connectionWords explains why the connection was not made or was lost.
+func connectionWords(err error, address string) (text, hint string) {
+	var (
+		network *client.NetworkError
+		remote  *client.Error
+		dns     *net.DNSError
+	)
+	isNetwork := errors.As(err, &network)
+	dialling := isNetwork && network.Op == "dial"
+	switch {
+	case errors.Is(err, client.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return "timed out waiting for " + address, "--timeout sets how long to wait"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "no server answers at " + address, startHint(address)
+	case errors.As(err, &dns):
+		return "cannot find the host of " + address, "name a server with --server HOST:PORT or FTPC_SERVER"
+	case dialling:
+		return "cannot reach " + address + ": " + visible(root(network).Error()), ""
+	case isNetwork:
+		return "lost the connection to " + address + ": " + visible(root(network).Error()), "run the same command again"
+	case errors.Is(err, client.ErrShuttingDown):
+		return address + " is shutting down", "run the same command again later"
+	case errors.As(err, &remote):
+		return visible(remote.Message) + " (" + address + ")", ""
+	}
+	return visible(err.Error()), ""
+}
+
+// startHint tells how to start a server, where that is up to the reader.
+func startHint(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "is ftpd running there? --server HOST:PORT names another server"
+	}
+	if address == defaultServer {
+		return "start one with: ftpd --root DIR"
+	}
+	return "start one with: ftpd --root DIR --listen " + net.JoinHostPort(host, port)
+}
+
+// root returns the innermost cause, which is the part worth reading.
+func root(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+func localWords(err *client.LocalError, name string) (text, hint string) {
+	cause := visible(root(err.Err).Error())
+	if err.Path == "" || err.Path == name {
+		return cause, ""
+	}
+	return visible(err.Path) + ": " + cause, ""
+}
+
+// phrases are the codes that need no sentence from the server.
+var phrases = map[protocol.Code]string{
+	protocol.NotFound:     "not found on",
+	protocol.Exists:       "exists already on",
+	protocol.IsDirectory:  "is a directory on",
+	protocol.NotDirectory: "is not a directory on",
+	protocol.NotEmpty:     "is not empty on",
+	protocol.NoSpace:      "no space left on",
+}
+
+func remoteWords(err *client.Error, cmd, address string) (text, hint string) {
+	hint = remoteHint(err, cmd)
+	if phrase, ok := phrases[err.Code]; ok {
+		return phrase + " " + address, hint
+	}
+	sentence := err.Message
+	if sentence == "" {
+		sentence = strings.ReplaceAll(err.Code.String(), "_", " ")
+	}
+	return visible(sentence) + " (" + address + ")", hint
+}
+
+// hints are what helps against a code in a command.
+var hints = map[protocol.Code]map[string]string{
+	protocol.IsDirectory: {
+		"get": "-r gets a directory with all it holds",
+		"put": "-d DIR puts into a directory",
+		"rm":  "-r removes a directory with all it holds",
+	},
+	protocol.NotFound: {
+		"mkdir": "-p makes the missing parents too",
+		"mv":    "ftpc mkdir -p makes a missing directory",
+	},
+	protocol.Exists: {
+		"mkdir": "-p is content with a directory that exists",
+	},
+}
+
+func remoteHint(err *client.Error, cmd string) string {
+	if hint := hints[err.Code][cmd]; hint != "" {
+		return hint
+	}
+	switch {
+	case err.Code == protocol.Invalid && strings.HasPrefix(err.Path, "/"):
+		return "paths begin at the served directory: " + visible(strings.TrimLeft(err.Path, "/"))
+	case err.Code == protocol.Changed, err.Code == protocol.Integrity:
+		return "run the same command again"
+	case err.Code == protocol.Busy:
+		return "run the same command again later"
+	}
+	return ""
+}

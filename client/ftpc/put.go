@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+)
+
+func putCommand(out *console) *cli.Command {
+	return &cli.Command{
+		Name:      "put",
+		Usage:     "put files on the server",
+		ArgsUsage: "[-r] [-d REMOTE_DIR] LOCAL... [REMOTE]",
+		Description: "\"put a\" stores a, \"put dir/a\" stores a too, \"put a b/c\" stores b/c and makes b if it is\n" +
+			"missing, \"put - a\" stores standard input. Several files need -d REMOTE_DIR. -r copies a\n" +
+			"directory as cp -r does: into REMOTE/name where REMOTE exists, as REMOTE where it does not.",
+		Flags: []cli.Flag{
+			toggle("recursive", "r", "put directories with all they hold"),
+			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
+			jsonFlag(),
+		},
+		Action: action(out, runPut),
+	}
+}
+
+func runPut(c *call) error {
+	if err := c.need(1, -1); err != nil {
+		return err
+	}
+	p := place{dir: c.String("dir"), into: c.IsSet("dir"), recursive: c.Bool("recursive")}
+	locals, remote, err := splitArguments(c.Args().Slice(), p.into)
+	if err != nil {
+		return err
+	}
+	p.path = remote
+	if err := checkPut(locals, p); err != nil {
+		return err
+	}
+	if locals[0] != dash {
+		if locals, err = expandLocal(locals); err != nil {
+			return err
+		}
+	}
+	if len(locals) > 1 && !p.into {
+		return needsDirectory()
+	}
+	if err := c.connectPlace(&p); err != nil {
+		return err
+	}
+	if locals[0] == dash {
+		return putInput(c, p.path)
+	}
+	return putFiles(c, locals, p)
+}
+
+// checkPut refuses what cannot be meant.
+func checkPut(locals []string, p place) error {
+	switch {
+	case slices.ContainsFunc(locals, isURL):
+		return command.Usagef("the files can only be read from this machine")
+	case p.path == dash:
+		return command.Usagef("- is standard input, which nothing can be put to")
+	case !slices.Contains(locals, dash):
+		return nil
+	case p.path == "":
+		usage := command.Usagef("standard input needs a name")
+		usage.Hint = "usage: ftpc put - REMOTE"
+		return usage
+	case p.recursive:
+		return command.Usagef("standard input is no directory")
+	}
+	return p.mustNameFile()
+}
+
+// connectPlace dials the server that the destination is on.
+func (c *call) connectPlace(p *place) error {
+	destination := &p.path
+	if p.into {
+		destination = &p.dir
+	} else if p.path == "" {
+		_, err := c.connect()
+		return err
+	}
+	paths, err := c.connect(*destination)
+	if err != nil {
+		return err
+	}
+	*destination = paths[0]
+	if *destination == "" {
+		*destination = "." // a URL without a path is the served directory
+	}
+	return nil
+}
+
+func putFiles(c *call, locals []string, p place) error {
+	if err := refusePutCollisions(locals, p); err != nil {
+		return err
+	}
+	t := newTransfer(c)
+	return t.run(func() error {
+		return each(c, locals, func(ctx context.Context, local string) error {
+			return failed(local, t.put(ctx, local, p))
+		})
+	})
+}
+
+// refusePutCollisions refuses files that would overwrite each other.
+func refusePutCollisions(locals []string, p place) error {
+	taken := make(map[string]string, len(locals))
+	for _, local := range locals {
+		name, err := trimLocal(local)
+		if err != nil {
+			return failed(local, err)
+		}
+		if first, ok := taken[name]; ok && p.into {
+			return command.Usagef("%s and %s would both become %s", first, local, joinRemote(p.dir, name))
+		}
+		taken[name] = local
+	}
+	return nil
+}
+
+// put copies one path of this machine to where p says.
+func (t *transfer) put(ctx context.Context, local string, p place) error {
+	info, err := os.Stat(local)
+	if err != nil {
+		return &client.LocalError{Op: "open", Path: local, Err: err}
+	}
+	if info.IsDir() && !p.recursive {
+		return &failure{
+			name: local,
+			hint: "-r puts a directory with all it holds",
+			err:  &client.LocalError{Op: "open", Path: local, Err: errors.New("is a directory")},
+		}
+	}
+	name, err := trimLocal(local)
+	if err != nil {
+		return err
+	}
+	remote, err := p.target(name, info.IsDir(), t.call.there())
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		summary, err := t.call.client.PutTree(ctx, local, remote, t.options())
+		t.addTree(summary)
+		return err
+	case info.Mode().IsRegular():
+		return t.putFile(ctx, local, remote)
+	}
+	return t.putStream(ctx, local, remote)
+}
+
+func (t *transfer) putFile(ctx context.Context, local, remote string) error {
+	result, err := t.call.client.PutFile(ctx, local, remote, &client.TransferOptions{Progress: t.progress})
+	err = ofDestination(err, remote)
+	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
+	return err
+}
+
+// putStream stores what a device or a pipe, such as a shell's <(command), gives.
+func (t *transfer) putStream(ctx context.Context, local, remote string) error {
+	f, err := os.Open(local)
+	if err != nil {
+		return &client.LocalError{Op: "open", Path: local, Err: err}
+	}
+	defer f.Close()
+	return t.putReader(ctx, f, local, remote)
+}
+
+func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
+	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, f), &client.PutOptions{Progress: t.progress})
+	err = ofDestination(err, remote)
+	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
+	return err
+}
+
+// ofDestination names the path on the server in an error that the server gave.
+func ofDestination(err error, remote string) error {
+	var refused *client.Error
+	if errors.As(err, &refused) && !fatal(err) {
+		return failed(strings.TrimPrefix(remote, "./"), err)
+	}
+	return err
+}
+
+// putInput stores standard input.
+func putInput(c *call, remote string) error {
+	t := newTransfer(c)
+	t.progress.unknownSize()
+	return t.run(func() error {
+		return failed(remote, t.putReader(c.Context.Context, os.Stdin, dash, remote))
+	})
+}
+
+// readerFor returns a reader of f that ends when ctx does. A read of a pipe or
+// a terminal cannot be called off: a goroutine stays in it until the process
+// ends, and the transfer goes on without it.
+func readerFor(ctx context.Context, f *os.File) io.Reader {
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return f
+	}
+	reader, writer := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(writer, struct{ io.Reader }{f}, make([]byte, 256<<10))
+		_ = writer.CloseWithError(err) // never fails
+	}()
+	context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) }) // never fails
+	return reader
+}

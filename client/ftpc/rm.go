@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+)
+
+func rmCommand(out *console) *cli.Command {
+	return &cli.Command{
+		Name:      "rm",
+		Usage:     "remove files on the server",
+		ArgsUsage: "[-r] PATH...",
+		Flags:     []cli.Flag{toggle("recursive", "r", "remove directories with all they hold")},
+		Action:    action(out, runRm),
+	}
+}
+
+func runRm(c *call) error {
+	sources, err := c.sources()
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if remoteBase(s.path) == "" {
+			return command.Usagef("the served directory itself cannot be removed")
+		}
+	}
+	return each(c, sources, func(ctx context.Context, s source) error {
+		return failed(s.path, c.remove(ctx, s))
+	})
+}
+
+func (c *call) remove(ctx context.Context, s source) error {
+	if c.Bool("recursive") {
+		_, err := c.client.RemoveAll(ctx, s.path)
+		return err
+	}
+	// A Remove would take an empty directory too.
+	if s.kind == 0 {
+		info, err := c.client.Lstat(ctx, s.path)
+		if err != nil {
+			return err
+		}
+		s.kind = info.Kind
+	}
+	if s.kind == client.Directory {
+		return &failure{name: s.path, hint: "-r removes a directory with all it holds", err: errDirectory}
+	}
+	return c.client.Remove(ctx, s.path)
+}
+
+var errDirectory = errors.New("is a directory")

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ftpd/client"
+)
+
+// source is a path on the server that a command works on.
+type source struct {
+	path    string
+	kind    client.Kind // 0 where nobody has asked yet
+	matched bool        // by a pattern, not named
+}
+
+// expand turns paths and patterns into sources: those of a pattern sorted, and
+// a name that holds *, ? or [ taken as it is where the server has it.
+func (c *call) expand(paths []string) ([]source, error) {
+	var sources []source
+	for _, p := range paths {
+		if !hasPattern(p) {
+			sources = append(sources, source{path: p})
+			continue
+		}
+		matched, err := c.match(p)
+		if err != nil {
+			return nil, failed(p, err)
+		}
+		sources = append(sources, matched...)
+	}
+	return sources, nil
+}
+
+func (c *call) match(pattern string) ([]source, error) {
+	ctx := c.Context.Context
+	info, err := c.client.Lstat(ctx, pattern)
+	var refused *client.Error
+	if err == nil {
+		return []source{{path: pattern, kind: info.Kind}}, nil
+	}
+	if !errors.As(err, &refused) || fatal(err) {
+		return nil, err
+	}
+	var found []source
+	for entry, err := range c.client.Glob(ctx, pattern) {
+		if err != nil {
+			return nil, err
+		}
+		if entry.Err != nil {
+			return nil, failed(entry.Path, entry.Err)
+		}
+		found = append(found, source{path: entry.Path, kind: entry.Kind, matched: true})
+	}
+	if len(found) == 0 {
+		return nil, errNoMatch
+	}
+	slices.SortFunc(found, func(a, b source) int { return strings.Compare(a.path, b.path) })
+	return found, nil
+}
+
+// errNoMatch reads as "matches nothing on ADDRESS".
+var errNoMatch error = &noMatch{}
+
+type noMatch struct{}
+
+func (*noMatch) Error() string { return "matches nothing" }
+
+// Is makes a pattern without a match the same as a path that is not there.
+func (*noMatch) Is(target error) bool { return target == client.ErrNotFound }
+
+// isDirectory tells whether a source is a directory or a link to one.
+func (c *call) isDirectory(ctx context.Context, s source) (bool, error) {
+	if s.kind == client.File || s.kind == client.Directory {
+		return s.kind == client.Directory, nil
+	}
+	info, err := c.client.Stat(ctx, s.path)
+	return info.Kind == client.Directory, err
+}
+
+// expandLocal does for paths of this machine what a shell has not done: a
+// quoted pattern, or one in a shell that leaves patterns to programs.
+func expandLocal(paths []string) ([]string, error) {
+	var found []string
+	for _, p := range paths {
+		if _, err := os.Lstat(p); err == nil || !hasPattern(p) {
+			found = append(found, p)
+			continue
+		}
+		matches, err := filepath.Glob(p)
+		if err != nil || len(matches) == 0 {
+			return nil, failed(p, &client.LocalError{Op: "open", Path: p, Err: errors.New("matches nothing")})
+		}
+		found = append(found, matches...)
+	}
+	return found, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"ftpd/internal/command"
+	"ftpd/protocol"
+)
+
+// scheme begins a URL that stands in place of a path.
+const scheme = "ftpd://"
+
+// target is a path on a server, as an argument gave it.
+type target struct {
+	address string // host:port; empty where the argument was a plain path
+	path    string
+}
+
+func isURL(argument string) bool {
+	return len(argument) >= len(scheme) && strings.EqualFold(argument[:len(scheme)], scheme)
+}
+
+// parseTarget reads a path or a URL. In a URL %XX stands for a byte; ? and #
+// are ordinary, because a pattern needs the one and neither means anything.
+// A user's name is accepted and not sent: no server asks for a login yet.
+func parseTarget(argument string) (target, error) {
+	if !isURL(argument) {
+		return target{path: argument}, nil
+	}
+	authority, escaped, _ := strings.Cut(argument[len(scheme):], "/")
+	if user, host, ok := cutLast(authority, "@"); ok {
+		if strings.Contains(user, ":") {
+			return target{}, command.Usagef("a password does not belong in a URL")
+		}
+		authority = host
+	}
+	address, err := parseAddress(authority)
+	if err != nil {
+		return target{}, err
+	}
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return target{}, command.Usagef("%s: %v", argument, err)
+	}
+	return target{address: address, path: plain}, nil
+}
+
+// parseServer reads the value of --server: HOST:PORT, HOST or a URL without a
+// path.
+func parseServer(value string) (string, error) {
+	if !isURL(value) {
+		return parseAddress(value)
+	}
+	t, err := parseTarget(value)
+	if err == nil && t.path != "" {
+		err = command.Usagef("--server %s: a server has no path", value)
+	}
+	return t.address, err
+}
+
+// parseAddress completes HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address to
+// host:port.
+func parseAddress(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+		port = strconv.Itoa(protocol.DefaultPort)
+		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+			return "", badAddress(s)
+		}
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 || host == "" || strings.ContainsAny(host, "/@[] \t\r\n") {
+		return "", badAddress(s)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func badAddress(s string) error {
+	usage := command.Usagef("%q is no server address", s)
+	usage.Hint = "an address is HOST:PORT, such as " + defaultServer
+	return usage
+}
+
+// resolve reads the path arguments of one command. All of them must be on one
+// server: on asked where the user named one, otherwise on that of the URLs,
+// otherwise on fallback.
+func resolve(arguments []string, asked, fallback string) (address string, paths []string, err error) {
+	address = asked
+	plain := ""
+	for _, argument := range arguments {
+		t, err := parseTarget(argument)
+		switch {
+		case err != nil:
+			return "", nil, err
+		case t.address == "":
+			plain = argument
+		case address != "" && address != t.address:
+			return "", nil, command.Usagef("one command talks to one server, not to %s and %s", address, t.address)
+		default:
+			address = t.address
+		}
+		paths = append(paths, t.path)
+	}
+	if address == "" {
+		return fallback, paths, nil
+	}
+	// A plain path means the server that --server or FTPC_SERVER names. To take
+	// it as one of the URL's server could remove the wrong file.
+	if plain != "" && asked == "" && address != fallback {
+		usage := command.Usagef("%s would be on %s and the rest on %s", plain, fallback, address)
+		usage.Hint = "give every path as a URL, or none and --server " + address
+		return "", nil, usage
+	}
+	return address, paths, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return "", s, false
+}
+
+// hasPattern tells whether a path may be a pattern. One with a "[" that
+// nothing closes can only be a name.
+func hasPattern(s string) bool {
+	_, err := path.Match(s, "")
+	return err == nil && strings.ContainsAny(s, "*?[")
+}
+
+// remoteBase returns the last name of a path on the server, without touching
+// ".." (which the server refuses). The root has none.
+func remoteBase(remote string) string {
+	for remote != "" {
+		before, name, _ := cutLast(remote, "/")
+		if name != "" && name != "." {
+			return name
+		}
+		remote = before
+	}
+	return ""
+}
+
+// joinRemote puts a name below a directory on the server.
+func joinRemote(dir, name string) string {
+	trimmed := strings.TrimRight(dir, "/")
+	switch {
+	case name == "":
+		return dir
+	case trimmed == "" && dir != "":
+		return "/" + name // the server refuses it, and says why
+	case trimmed == "" || trimmed == ".":
+		return name
+	}
+	return trimmed + "/" + name
+}
+
+// localName returns the name that a file from the server gets on this
+// machine, and false where there is no safe one: the name is the server's.
+func localName(remote string) (string, bool) {
+	name := remoteBase(remote)
+	if name == "" {
+		return "", true // the root: its content goes where it is put
+	}
+	ok := filepath.IsLocal(name) && name != ".." && filepath.Base(name) == name
+	return name, ok && path.Base(filepath.ToSlash(name)) == name
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"ftpd/client"
+)
+
+// transfer is the job of one get or put: its progress and what became of each
+// file.
+type transfer struct {
+	call     *call
+	progress *progress
+	json     bool
+	begun    time.Time
+
+	mu    sync.Mutex
+	total client.Summary
+}
+
+func newTransfer(c *call) *transfer {
+	return &transfer{
+		call:     c,
+		progress: newProgress(c),
+		json:     c.Bool("json"),
+		begun:    time.Now(),
+	}
+}
+
+// run shows the progress while do works and prints the summary.
+func (t *transfer) run(do func() error) error {
+	t.progress.start()
+	err := do()
+	t.progress.stop(err == nil)
+	if t.json {
+		t.total.Duration = time.Since(t.begun)
+		t.call.printSummary(t.total)
+	}
+	return err
+}
+
+// options are those of a tree.
+func (t *transfer) options() *client.TransferOptions {
+	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile}
+}
+
+// onFile tells of one file of a tree. The tree's own error is printed later,
+// and so is one that ended the connection, since it would appear for every
+// file that was under way.
+func (t *transfer) onFile(event client.FileEvent) {
+	if event.Err != nil && !fatal(event.Err) {
+		t.call.out.fail(failed(t.source(event), event.Err))
+	}
+	if event.Skipped != "" && !t.call.Bool("quiet") {
+		t.call.out.note(t.source(event), "skipped, because it is a "+event.Skipped)
+	}
+	t.print(event)
+}
+
+// source is the end of a transfer that it reads from.
+func (t *transfer) source(event client.FileEvent) string {
+	if t.call.Command.Name == "put" {
+		return event.Local
+	}
+	return event.Remote
+}
+
+// addFile tells of a file that is no tree's; its error is printed elsewhere.
+func (t *transfer) addFile(event client.FileEvent) {
+	t.mu.Lock()
+	if event.Err == nil {
+		t.total.Files++
+		t.total.Bytes += event.Result.Size
+	} else {
+		t.total.Failed++
+	}
+	t.mu.Unlock()
+	t.print(event)
+}
+
+func (t *transfer) addTree(s client.Summary) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.Files += s.Files
+	t.total.Directories += s.Directories
+	t.total.Failed += s.Failed
+	t.total.Skipped += s.Skipped
+	t.total.Bytes += s.Bytes
+}
+
+func (t *transfer) print(event client.FileEvent) {
+	if t.json {
+		t.call.printTransfer(event)
+	}
+}

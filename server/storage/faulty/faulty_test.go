@@ -118,6 +118,20 @@ func TestEveryOperationCanFail(t *testing.T) {
 	}
 }
 
+func TestFailedCommitAborts(t *testing.T) {
+	s, inner := open(t, faulty.Hooks{Before: faulty.Fail(errDisk, faulty.StagingCommit)})
+	st := storagetest.Stage(t, s, "g", "x", storage.CreateOptions{})
+	if _, err := st.Commit(storage.Attributes{}); !errors.Is(err, errDisk) {
+		t.Errorf("Commit: %v", err)
+	}
+	if _, err := st.WriteAt([]byte("y"), 0); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("WriteAt after a failed Commit: %v", err)
+	}
+	if got := storagetest.Names(t, inner, storage.Root, true); len(got) != 1 {
+		t.Errorf("the tree holds %q", got)
+	}
+}
+
 func TestNoHooksChangeNothing(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Storage {
 		inner, err := local.Open(t.TempDir(), local.Options{NoSync: true})

@@ -211,6 +211,21 @@ func TestNothingLeadsOutThroughALinkAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestEveryLinkOutIsRefusedAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.link(t)
+	// What an absolute link names below the root is not what it means.
+	write(t, w.root+"/inside/etc/f", "inside")
+	check(t, os.Symlink("/etc/f", w.root+"/inside/absolute"))
+	s := open(t, w.root, Options{NoSync: true})
+	for name := range links {
+		for _, what := range []string{"stat", "open", "list", "list recursive"} {
+			wantError(t, what+" "+name, operations[what](s, storage.Path(name)), fs.ErrPermission)
+		}
+	}
+	wantError(t, "stat", operations["stat"](s, "inside/absolute"), fs.ErrPermission)
+}
+
 func TestLinksAtTheEndAreRefusedOrReplaced(t *testing.T) {
 	w := newWorld(t)
 	s := open(t, w.root, Options{NoSync: true})

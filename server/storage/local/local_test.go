@@ -174,6 +174,21 @@ func TestDefaultModes(t *testing.T) {
 	}
 }
 
+func TestModesHaveNoSpecialBits(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{NoSync: true})
+	_, err := storagetest.Stage(t, s, "f", "", storage.CreateOptions{}).Commit(storage.Attributes{Mode: 0o7755})
+	check(t, err)
+	check(t, s.Mkdir("d", 0o7755, false))
+	for _, name := range []string{"f", "d"} {
+		info, err := os.Stat(dir + "/" + name)
+		check(t, err)
+		if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != 0 || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: %v", name, info.Mode())
+		}
+	}
+}
+
 func umaskOf(t *testing.T) uint32 {
 	path := t.TempDir() + "/f"
 	f, err := os.OpenFile(path, os.O_CREATE, 0o777)

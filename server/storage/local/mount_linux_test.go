@@ -168,6 +168,7 @@ func TestWithoutPermission(t *testing.T) {
 	write(t, dir+"/open/f", "x")
 	write(t, dir+"/open/secret", "x")
 	check(t, os.Chmod(dir+"/open/secret", 0o600))
+	check(t, os.Chmod(dir, 0o777)) // staging is possible
 	check(t, os.Chmod(dir+"/closed", 0o700))
 	check(t, os.Chmod(dir+"/names", 0o744))
 	asNobody(t, func() {

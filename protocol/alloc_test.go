@@ -60,6 +60,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func benchmarkDecode(b *testing.B, size int) {
+	b.Helper()
 	block := pattern(size)
 	frame := Append(nil, 1, Data{Digest: BlockDigest(block), Bytes: block})
 	d := NewDecoder(Server)
@@ -84,6 +85,7 @@ func BenchmarkDecodeData4KiB(b *testing.B)   { benchmarkDecode(b, 4<<10) }
 func BenchmarkDecodeData256KiB(b *testing.B) { benchmarkDecode(b, BlockSize) }
 
 func benchmarkEncode(b *testing.B, size int) {
+	b.Helper()
 	buffer := append(make([]byte, DataOverhead), pattern(size)...)
 	b.SetBytes(int64(len(buffer)))
 	b.ReportAllocs()

@@ -67,7 +67,7 @@ func TestTreeIsTheDefinition(t *testing.T) {
 				t.Fatalf("in between, after %d blocks, the digest differs", len(pieces))
 			}
 		}
-		if tree.Sum() != oneShot(pieces) || tree.Sum() != oneShot(pieces) {
+		if first := tree.Sum(); first != oneShot(pieces) || first != tree.Sum() {
 			t.Fatalf("the digest of %d blocks differs", blocks)
 		}
 	}

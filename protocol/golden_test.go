@@ -27,7 +27,7 @@ type golden struct {
 	fields []goldenField
 }
 
-func (g golden) bytes() []byte {
+func (g *golden) bytes() []byte {
 	var b []byte
 	for _, f := range g.fields {
 		b = append(b, f.bytes...)
@@ -36,7 +36,7 @@ func (g golden) bytes() []byte {
 }
 
 // sides returns the sides that send the frame, one by one.
-func (g golden) sides() []Side {
+func (g *golden) sides() []Side {
 	if g.from == Client|Server {
 		return []Side{Client, Server}
 	}
@@ -44,24 +44,24 @@ func (g golden) sides() []Side {
 }
 
 // goldens reads the golden frames whose names begin with prefix, in order.
-func goldens(t testing.TB, prefix string) []golden {
-	t.Helper()
+func goldens(tb testing.TB, prefix string) []*golden {
+	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(goldenDir, prefix+"*.hex"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden frames %s*: %v", prefix, err)
+		tb.Fatalf("no golden frames %s*: %v", prefix, err)
 	}
-	all := make([]golden, 0, len(files))
+	all := make([]*golden, 0, len(files))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		g := golden{name: strings.TrimSuffix(filepath.Base(file), ".hex")}
+		g := &golden{name: strings.TrimSuffix(filepath.Base(file), ".hex")}
 		for line := range strings.Lines(string(text)) {
-			g.parse(t, strings.TrimSpace(line))
+			g.parse(tb, strings.TrimSpace(line))
 		}
 		if g.from == 0 || len(g.fields) < 5 {
-			t.Fatalf("%s: no sender or no header", file)
+			tb.Fatalf("%s: no sender or no header", file)
 		}
 		all = append(all, g)
 	}
@@ -69,22 +69,22 @@ func goldens(t testing.TB, prefix string) []golden {
 }
 
 // parse adds one line: a directive, or bytes and what they are.
-func (g *golden) parse(t testing.TB, line string) {
-	t.Helper()
+func (g *golden) parse(tb testing.TB, line string) {
+	tb.Helper()
 	digits, note, ok := strings.Cut(line, "#")
 	note = strings.TrimSpace(note)
 	name, value, named := strings.Cut(note, ": ")
 	b, err := hex.DecodeString(strings.TrimSpace(digits))
 	switch {
 	case !ok || err != nil:
-		t.Fatalf("%s: line %q: %v", g.name, line, err)
+		tb.Fatalf("%s: line %q: %v", g.name, line, err)
 	case len(b) > 0 && named:
 		g.fields = append(g.fields, goldenField{name, value, b})
 	case len(b) > 0 && note == "..." && len(g.fields) > 0:
 		last := &g.fields[len(g.fields)-1]
 		last.bytes = append(last.bytes, b...)
 	case len(b) > 0:
-		t.Fatalf("%s: line %q names no field", g.name, line)
+		tb.Fatalf("%s: line %q names no field", g.name, line)
 	case name == "from":
 		g.from = map[string]Side{"client": Client, "server": Server, "both": Client | Server}[value]
 	case name == "error":
@@ -124,8 +124,8 @@ func (r received) bytes() []byte { return append(r.header.appendTo(nil), r.paylo
 
 // decodeAll feeds stream to d in reads of at most chunk() bytes, as a
 // connection does, and returns the frames and the error.
-func decodeAll(t testing.TB, d *Decoder, stream []byte, chunk func() int) ([]received, error) {
-	t.Helper()
+func decodeAll(tb testing.TB, d *Decoder, stream []byte, chunk func() int) ([]received, error) {
+	tb.Helper()
 	var frames []received
 	for {
 		f, ok, err := d.Next()
@@ -144,7 +144,7 @@ func decodeAll(t testing.TB, d *Decoder, stream []byte, chunk func() int) ([]rec
 		}
 		space := d.Space()
 		if len(space) == 0 {
-			t.Fatalf("no space with %d bytes unread of %d", d.Buffered(), d.Cap())
+			tb.Fatalf("no space with %d bytes unread of %d", d.Buffered(), d.Cap())
 		}
 		n := copy(space[:min(len(space), max(1, chunk()))], stream)
 		stream = stream[n:]
@@ -167,25 +167,25 @@ func chunks(sizes ...int) func() int {
 func bytewise() int { return 1 }
 
 // receive decodes one frame down to its message.
-func receive(t testing.TB, from Side, frame []byte, chunk func() int) error {
-	t.Helper()
+func receive(tb testing.TB, from Side, frame []byte, chunk func() int) error {
+	tb.Helper()
 	d := NewDecoder(from)
-	frames, err := decodeAll(t, &d, frame, chunk)
+	frames, err := decodeAll(tb, &d, frame, chunk)
 	if err != nil {
 		return err
 	}
 	if len(frames) != 1 || d.Buffered() != 0 {
-		t.Fatalf("%x: %d frames and %d bytes left over", frame, len(frames), d.Buffered())
+		tb.Fatalf("%x: %d frames and %d bytes left over", frame, len(frames), d.Buffered())
 	}
 	if !bytes.Equal(frames[0].bytes(), frame) {
-		t.Fatalf("%x came out as %x", frame, frames[0].bytes())
+		tb.Fatalf("%x came out as %x", frame, frames[0].bytes())
 	}
 	if reserved(frames[0].header.Opcode) {
 		return nil
 	}
 	again, err := recoders[frames[0].header.Opcode](Frame{frames[0].header, []byte(frames[0].payload)})
 	if err == nil && !bytes.Equal(again, frame) {
-		t.Fatalf("%x was encoded again as %x", frame, again)
+		tb.Fatalf("%x was encoded again as %x", frame, again)
 	}
 	return err
 }
@@ -239,10 +239,10 @@ func TestGoldenHostile(t *testing.T) {
 
 // legalStream returns all legal frames that a side sends, one behind the
 // other, with blocks between them.
-func legalStream(t testing.TB, from Side, block int) (stream []byte, frames [][]byte) {
-	t.Helper()
+func legalStream(tb testing.TB, from Side, block int) (stream []byte, frames [][]byte) {
+	tb.Helper()
 	big := Append(nil, 3, Data{Digest: Digest{1}, Bytes: bytes.Repeat([]byte{0xa5}, block)})
-	for _, g := range append(goldens(t, "legal-"), goldens(t, "session-")...) {
+	for _, g := range append(goldens(tb, "legal-"), goldens(tb, "session-")...) {
 		if g.from&from != 0 {
 			frames = append(frames, g.bytes(), big)
 		}
@@ -250,14 +250,14 @@ func legalStream(t testing.TB, from Side, block int) (stream []byte, frames [][]
 	return bytes.Join(frames, nil), frames
 }
 
-func checkFrames(t testing.TB, got []received, want [][]byte) {
-	t.Helper()
+func checkFrames(tb testing.TB, got []received, want [][]byte) {
+	tb.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("got %d frames, want %d", len(got), len(want))
+		tb.Fatalf("got %d frames, want %d", len(got), len(want))
 	}
 	for i := range got {
 		if !bytes.Equal(got[i].bytes(), want[i]) {
-			t.Fatalf("frame %d is %s, %d bytes, and not as it was sent", i, got[i].header.Opcode, len(got[i].payload))
+			tb.Fatalf("frame %d is %s, %d bytes, and not as it was sent", i, got[i].header.Opcode, len(got[i].payload))
 		}
 	}
 }

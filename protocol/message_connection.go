@@ -25,7 +25,7 @@ func (m Hello) appendPayload(b []byte) []byte {
 	return appendText(b, m.Agent)
 }
 
-func (*Hello) decode(f Frame) (m Hello, _ error) {
+func (m Hello) decode(f Frame) (Hello, error) {
 	c := newCursor(f, OpHello)
 	if string(c.take(len(magic))) != magic {
 		c.fail("has the wrong magic")
@@ -67,7 +67,7 @@ func (m Welcome) appendPayload(b []byte) []byte {
 	return appendText(b, m.Agent)
 }
 
-func (*Welcome) decode(f Frame) (m Welcome, _ error) {
+func (m Welcome) decode(f Frame) (Welcome, error) {
 	c := newCursor(f, OpWelcome)
 	if m.InFlight = c.uint16(); m.InFlight == 0 {
 		c.fail("accepts no request in flight")
@@ -91,7 +91,7 @@ func (Ping) Opcode() Opcode { return OpPing }
 
 func (m Ping) appendPayload(b []byte) []byte { return append(b, m.Content...) }
 
-func (*Ping) decode(f Frame) (m Ping, _ error) {
+func (m Ping) decode(f Frame) (Ping, error) {
 	c := newCursor(f, OpPing)
 	m.Content = c.take(len(c.rest))
 	return m, c.finish()
@@ -108,7 +108,7 @@ func (Pong) Opcode() Opcode { return OpPong }
 
 func (m Pong) appendPayload(b []byte) []byte { return append(b, m.Content...) }
 
-func (*Pong) decode(f Frame) (m Pong, _ error) {
+func (m Pong) decode(f Frame) (Pong, error) {
 	c := newCursor(f, OpPong)
 	m.Content = c.take(len(c.rest))
 	return m, c.finish()
@@ -123,7 +123,7 @@ func (Cancel) Opcode() Opcode { return OpCancel }
 
 func (Cancel) appendPayload(b []byte) []byte { return b }
 
-func (*Cancel) decode(f Frame) (m Cancel, _ error) {
+func (m Cancel) decode(f Frame) (Cancel, error) {
 	c := newCursor(f, OpCancel)
 	return m, c.finish()
 }
@@ -137,7 +137,7 @@ func (Bye) Opcode() Opcode { return OpBye }
 
 func (Bye) appendPayload(b []byte) []byte { return b }
 
-func (*Bye) decode(f Frame) (m Bye, _ error) {
+func (m Bye) decode(f Frame) (Bye, error) {
 	c := newCursor(f, OpBye)
 	return m, c.finish()
 }
@@ -157,7 +157,7 @@ func (m Goaway) appendPayload(b []byte) []byte {
 	return appendSentence(append(b, byte(m.Code)), m.Message)
 }
 
-func (*Goaway) decode(f Frame) (m Goaway, _ error) {
+func (m Goaway) decode(f Frame) (Goaway, error) {
 	c := newCursor(f, OpGoaway)
 	m.Code = c.code()
 	m.Message = c.text("sentence", MaxSentence)

@@ -75,14 +75,14 @@ func (m Meta) appendFixed(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(m.ETag))
 }
 
-func (*Meta) decode(f Frame) (m Meta, _ error) {
+func (m Meta) decode(f Frame) (Meta, error) {
 	c := newCursor(f, OpMeta)
-	m.read(&c)
+	m = c.meta()
 	return m, c.finish()
 }
 
-// read fills m from c, which may go on behind it: an entry ends with a Meta.
-func (m *Meta) read(c *cursor) {
+// meta reads a Meta; one also ends each entry of a listing.
+func (c *cursor) meta() (m Meta) {
 	m.Kind = c.kind()
 	m.Mode = c.mode()
 	m.Size = c.uint64()
@@ -92,6 +92,7 @@ func (m *Meta) read(c *cursor) {
 	if m.Size > MaxFileSize {
 		c.fail("has %d bytes, more than the largest file", m.Size)
 	}
+	return m
 }
 
 // Entry is one line of a listing. An entry with a Code names a directory that
@@ -107,7 +108,7 @@ func (e *Entry) wireLen() int { return 1 + 2 + len(e.Path) + metaLen + 2 + len(e
 func (e *Entry) appendTo(b []byte) []byte {
 	b = append(b, byte(e.Code))
 	b = appendText(b, e.Path)
-	return e.Meta.appendPayload(b)
+	return e.appendPayload(b)
 }
 
 // Entries is a batch of a listing.
@@ -126,13 +127,13 @@ func (m Entries) appendPayload(b []byte) []byte {
 	return b
 }
 
-func (*Entries) decode(f Frame) (m Entries, _ error) {
+func (m Entries) decode(f Frame) (Entries, error) {
 	c := newCursor(f, OpEntries)
 	for len(c.rest) > 0 && c.err == nil {
 		var e Entry
 		e.Code = Code(c.uint8())
 		e.Path = c.text("path", MaxPath)
-		e.Meta.read(&c)
+		e.Meta = c.meta()
 		m.List = append(m.List, e)
 	}
 	return m, c.finish()
@@ -152,7 +153,7 @@ func (m OK) appendPayload(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, m.Count), uint64(m.ETag))
 }
 
-func (*OK) decode(f Frame) (m OK, _ error) {
+func (m OK) decode(f Frame) (OK, error) {
 	c := newCursor(f, OpOK)
 	m.Count = c.uint64()
 	m.ETag = ETag(c.uint64())
@@ -178,7 +179,7 @@ func (m Error) appendPayload(b []byte) []byte {
 	return appendSentence(append(b, byte(m.Code), retry), m.Message)
 }
 
-func (*Error) decode(f Frame) (m Error, _ error) {
+func (m Error) decode(f Frame) (Error, error) {
 	c := newCursor(f, OpError)
 	m.Code = c.code()
 	m.Retry = c.flag("retry")

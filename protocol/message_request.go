@@ -15,7 +15,7 @@ func (List) Opcode() Opcode { return OpList }
 func (m List) flags() Flags                  { return m.Flags }
 func (m List) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
 
-func (*List) decode(f Frame) (m List, _ error) {
+func (m List) decode(f Frame) (List, error) {
 	c := newCursor(f, OpList)
 	m.Flags = f.Flags
 	m.Path = c.text("path", MaxPath)
@@ -34,7 +34,7 @@ func (Stat) Opcode() Opcode { return OpStat }
 func (m Stat) flags() Flags                  { return m.Flags }
 func (m Stat) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
 
-func (*Stat) decode(f Frame) (m Stat, _ error) {
+func (m Stat) decode(f Frame) (Stat, error) {
 	c := newCursor(f, OpStat)
 	m.Flags = f.Flags
 	m.Path = c.text("path", MaxPath)
@@ -57,7 +57,7 @@ func (m Mkdir) appendPayload(b []byte) []byte {
 	return appendText(binary.BigEndian.AppendUint32(b, m.Mode), m.Path)
 }
 
-func (*Mkdir) decode(f Frame) (m Mkdir, _ error) {
+func (m Mkdir) decode(f Frame) (Mkdir, error) {
 	c := newCursor(f, OpMkdir)
 	m.Flags = f.Flags
 	m.Mode = c.mode()
@@ -77,7 +77,7 @@ func (Remove) Opcode() Opcode { return OpRemove }
 func (m Remove) flags() Flags                  { return m.Flags }
 func (m Remove) appendPayload(b []byte) []byte { return appendText(b, m.Path) }
 
-func (*Remove) decode(f Frame) (m Remove, _ error) {
+func (m Remove) decode(f Frame) (Remove, error) {
 	c := newCursor(f, OpRemove)
 	m.Flags = f.Flags
 	m.Path = c.text("path", MaxPath)
@@ -98,7 +98,7 @@ func (m Rename) flags() Flags { return m.Flags }
 
 func (m Rename) appendPayload(b []byte) []byte { return appendText(appendText(b, m.From), m.To) }
 
-func (*Rename) decode(f Frame) (m Rename, _ error) {
+func (m Rename) decode(f Frame) (Rename, error) {
 	c := newCursor(f, OpRename)
 	m.Flags = f.Flags
 	m.From = c.text("old path", MaxPath)
@@ -126,7 +126,7 @@ func (m Sum) appendPayload(b []byte) []byte {
 	return appendText(append(b, byte(m.Algorithm)), m.Path)
 }
 
-func (*Sum) decode(f Frame) (m Sum, _ error) {
+func (m Sum) decode(f Frame) (Sum, error) {
 	c := newCursor(f, OpSum)
 	m.Algorithm = Algorithm(c.uint8())
 	m.Path = c.text("path", MaxPath)

@@ -24,6 +24,7 @@ type messageCase struct {
 // means makes a case: the frame decodes to want, and want encodes to it.
 func means[M any, P Decodable[M]](golden string, request uint32, want M) messageCase {
 	return messageCase{golden, func(t *testing.T, frame []byte) {
+		t.Helper()
 		f := Frame{mustHeader(t, frame), frame[HeaderLen:]}
 		got, err := Decode[M, P](f)
 		if err != nil {
@@ -38,11 +39,11 @@ func means[M any, P Decodable[M]](golden string, request uint32, want M) message
 	}}
 }
 
-func mustHeader(t testing.TB, frame []byte) Header {
-	t.Helper()
+func mustHeader(tb testing.TB, frame []byte) Header {
+	tb.Helper()
 	h, err := parseHeader(frame, Client|Server)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return h
 }
@@ -127,16 +128,16 @@ func TestDecodeOfAnotherOpcode(t *testing.T) {
 }
 
 // passes sends m through the wire and reports whether it was accepted.
-func passes[M any, P Decodable[M]](t testing.TB, request uint32, m M) bool {
-	t.Helper()
+func passes[M any, P Decodable[M]](tb testing.TB, request uint32, m M) bool {
+	tb.Helper()
 	frame := Append(nil, request, P(&m))
 	d := NewDecoder(Client | Server)
-	frames, err := decodeAll(t, &d, frame, chunks())
+	frames, err := decodeAll(tb, &d, frame, chunks())
 	if err == nil && len(frames) == 1 {
 		_, err = Decode[M, P](Frame{frames[0].header, []byte(frames[0].payload)})
 	}
 	if _, ok := errors.AsType[*ProtocolError](err); err != nil && !ok {
-		t.Errorf("%T: %v is no ProtocolError", m, err)
+		tb.Errorf("%T: %v is no ProtocolError", m, err)
 	}
 	return err == nil
 }
@@ -150,6 +151,7 @@ type limitCase struct {
 
 func limit[M any, P Decodable[M]](field string, request uint32, last, first M) limitCase {
 	return limitCase{field, func(t *testing.T) (bool, bool) {
+		t.Helper()
 		return passes[M, P](t, request, last), passes[M, P](t, request, first)
 	}}
 }

@@ -23,7 +23,7 @@ func (m Get) appendPayload(b []byte) []byte {
 	return appendText(b, m.Path)
 }
 
-func (*Get) decode(f Frame) (m Get, _ error) {
+func (m Get) decode(f Frame) (Get, error) {
 	c := newCursor(f, OpGet)
 	m.Flags = f.Flags
 	m.Offset = c.uint64()
@@ -63,7 +63,7 @@ func (m Put) appendPayload(b []byte) []byte {
 	return appendText(b, m.Path)
 }
 
-func (*Put) decode(f Frame) (m Put, _ error) {
+func (m Put) decode(f Frame) (Put, error) {
 	c := newCursor(f, OpPut)
 	m.Flags = f.Flags
 	m.Size = c.uint64()
@@ -88,7 +88,7 @@ func (Ready) Opcode() Opcode { return OpReady }
 
 func (m Ready) appendPayload(b []byte) []byte { return binary.BigEndian.AppendUint64(b, m.Offset) }
 
-func (*Ready) decode(f Frame) (m Ready, _ error) {
+func (m Ready) decode(f Frame) (Ready, error) {
 	c := newCursor(f, OpReady)
 	if m.Offset = c.uint64(); m.Offset > MaxFileSize || m.Offset%BlockSize != 0 {
 		c.fail("continues at %d, which is no start of a block", m.Offset)
@@ -114,7 +114,7 @@ func (m Data) appendPayload(b []byte) []byte {
 	return append(b, m.Bytes...)
 }
 
-func (*Data) decode(f Frame) (m Data, _ error) {
+func (m Data) decode(f Frame) (Data, error) {
 	c := newCursor(f, OpData)
 	m.Offset = c.uint64()
 	copy(m.Digest[:], c.take(DigestLen))
@@ -153,7 +153,7 @@ func (m End) appendPayload(b []byte) []byte {
 	return append(b, m.Digest[:]...)
 }
 
-func (*End) decode(f Frame) (m End, _ error) {
+func (m End) decode(f Frame) (End, error) {
 	c := newCursor(f, OpEnd)
 	if m.Size = c.uint64(); m.Size > MaxFileSize {
 		c.fail("has %d bytes, more than the largest file", m.Size)

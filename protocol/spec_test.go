@@ -161,7 +161,9 @@ func constants(t *testing.T, file, first string) []string {
 		}
 		var names []string
 		for _, spec := range block.Specs {
-			names = append(names, spec.(*ast.ValueSpec).Names[0].Name)
+			if value, ok := spec.(*ast.ValueSpec); ok {
+				names = append(names, value.Names[0].Name)
+			}
 		}
 		if names[0] == first {
 			return names

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,10 @@ type Client struct{ conn *conn }
 // ctx bounds connecting and greeting only. A server that cannot be reached is
 // a *NetworkError, one that refuses or speaks another protocol an *Error.
 func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
-	options := o.withDefaults()
+	return dial(ctx, address, o.withDefaults(), defaultLimits())
+}
+
+func dial(ctx context.Context, address string, options Options, limits limits) (*Client, error) {
 	address = withPort(address)
 	limited := ctx
 	if options.DialTimeout > 0 {
@@ -42,7 +46,7 @@ func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
 		_ = nc.Close() // the first error is the one to tell
 		return nil, dialError(ctx, address, err)
 	}
-	return &Client{newConn(in, server, options.Timeout)}, nil
+	return &Client{newConn(in, server, options.Timeout, limits)}, nil
 }
 
 // withPort adds the default port where none is given.
@@ -124,7 +128,11 @@ func firstFrame(in *receiver) (protocol.Frame, error) {
 // foreign tells a server of another protocol by its first byte.
 func foreign(in *receiver, address string, err error) error {
 	if came := in.decoder.Bytes(); len(came) > 0 && came[0] != protocol.Version {
-		return &Error{Op: "dial", Path: address, Code: protocol.Unsupported, Message: "what answers there is no ftpd server of this version"}
+		message := "what answers there is no ftpd server of this version"
+		if line, _, _ := bytes.Cut(came, []byte("\r\n")); bytes.HasPrefix(line, []byte("ftpd: ")) {
+			message = string(line[len("ftpd: "):])
+		}
+		return &Error{Op: "dial", Path: address, Code: protocol.Unsupported, Message: message}
 	}
 	var found *protocol.ProtocolError
 	if errors.As(err, &found) {

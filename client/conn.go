@@ -19,6 +19,7 @@ type conn struct {
 	nc      net.Conn
 	address string
 	server  Server
+	limits  limits
 	in      *receiver // the reader's
 	sender  *sender
 	slots   chan struct{} // holds a token for each request in flight
@@ -42,11 +43,12 @@ type conn struct {
 }
 
 // newConn starts the goroutines of a connection that has been greeted.
-func newConn(in *receiver, server Server, timeout time.Duration) *conn {
+func newConn(in *receiver, server Server, timeout time.Duration, limits limits) *conn {
 	c := &conn{
 		nc:       in.conn,
 		address:  server.Address,
 		server:   server,
+		limits:   limits,
 		in:       in,
 		sender:   newSender(),
 		slots:    make(chan struct{}, server.InFlight),
@@ -165,7 +167,7 @@ func (c *conn) sent(r *request) {
 	defer c.mu.Unlock()
 	if r.sending {
 		r.sending = false
-		if r.final {
+		if r.delivered {
 			c.forget(r)
 		}
 	}
@@ -180,7 +182,7 @@ func (c *conn) cancel(r *request) {
 	}
 	r.cancelled = true
 	c.sender.message(r.id, protocol.Cancel{})
-	if r.sending = false; r.final {
+	if r.sending = false; r.delivered {
 		c.forget(r)
 	}
 }
@@ -207,9 +209,6 @@ func (c *conn) cause() error {
 	return c.err
 }
 
-// closeWait bounds what Close waits for.
-const closeWait = 5 * time.Second
-
 // close is Client.Close.
 func (c *conn) close() {
 	c.mu.Lock()
@@ -222,7 +221,7 @@ func (c *conn) close() {
 		}
 	}
 	c.mu.Unlock()
-	limit := time.NewTimer(closeWait)
+	limit := time.NewTimer(c.limits.closeWait)
 	defer limit.Stop()
 	select {
 	case <-c.idle:
@@ -274,9 +273,6 @@ func (c *conn) readError(err error) error {
 	return &NetworkError{Op: "read", Address: c.address, Err: err}
 }
 
-// lastWords is how long a server that takes no more bytes may still say why.
-const lastWords = time.Second
-
 // write is the writer goroutine. When it cannot go on, the reader ends the
 // connection: the server's own reason may be on its way.
 func (c *conn) write() {
@@ -287,7 +283,7 @@ func (c *conn) write() {
 	c.mu.Lock()
 	c.writeErr = err
 	c.mu.Unlock()
-	if c.nc.SetReadDeadline(time.Now().Add(lastWords)) != nil {
+	if c.nc.SetReadDeadline(time.Now().Add(c.limits.lastWords)) != nil {
 		c.fail(&NetworkError{Op: "write", Address: c.address, Err: err})
 	}
 }

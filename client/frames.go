@@ -9,18 +9,6 @@ import (
 	"ftpd/protocol"
 )
 
-const (
-	// patience is how long the reader waits for a slow caller while others
-	// wait for the reader.
-	patience = 100 * time.Millisecond
-	// patienceAlone is the same while no other is open. A server gives up on a
-	// client that takes nothing for a minute.
-	patienceAlone = 10 * time.Second
-	// lateMost bounds what a server may send for a request after CANCEL, in
-	// bytes; what was on its way is less.
-	lateMost = 64 << 20
-)
-
 // errSetAside tells a GET that it was too slow, and was cancelled in favour of
 // others.
 var errSetAside = errors.New("set aside")
@@ -71,7 +59,7 @@ func (c *conn) connectionFrame(f protocol.Frame) error {
 			return broken(err)
 		}
 		c.mu.Lock()
-		c.away = &Error{Op: "connection", Code: m.Code, Retry: true, Message: m.Message}
+		c.away = &Error{Op: "connection", Code: known(m.Code), Retry: true, Message: m.Message}
 		c.mu.Unlock()
 		return nil
 	case protocol.OpError:
@@ -86,7 +74,16 @@ func lastError(f protocol.Frame, op, path string) error {
 	if err != nil {
 		return broken(err)
 	}
-	return &Error{Op: op, Path: path, Code: m.Code, Retry: m.Retry, Message: m.Message}
+	return &Error{Op: op, Path: path, Code: known(m.Code), Retry: m.Retry, Message: m.Message}
+}
+
+// known returns a code, or IO for one that this version has no name for, as
+// SPEC.md asks.
+func known(code protocol.Code) protocol.Code {
+	if code > protocol.Protocol {
+		return protocol.IO
+	}
+	return code
 }
 
 // requestFrame hands a reply to its request.
@@ -99,9 +96,9 @@ func (c *conn) requestFrame(f protocol.Frame) error {
 	switch {
 	case final:
 		c.finish(r)
-	case f.Opcode == protocol.OpData && waiting > getAhead:
+	case f.Opcode == protocol.OpData && waiting > c.limits.getAhead:
 		c.awaitGet(r)
-	case f.Opcode == protocol.OpEntries && waiting > listAhead:
+	case f.Opcode == protocol.OpEntries && waiting > c.limits.listAhead:
 		c.awaitList(r)
 	}
 	return nil
@@ -134,8 +131,9 @@ func (c *conn) route(f protocol.Frame) (r *request, final bool, err error) {
 	if !ok {
 		return nil, false, violation("%s is no answer to %s", f.Opcode, r.op)
 	}
+	r.final = final
 	if r.cancelled {
-		if r.late += len(f.Payload) + frameCost; r.late > lateMost {
+		if r.late += len(f.Payload) + frameCost; r.late > c.limits.lateMost {
 			return nil, false, violation("%s goes on after CANCEL", r.op)
 		}
 	}
@@ -146,7 +144,7 @@ func (c *conn) route(f protocol.Frame) (r *request, final bool, err error) {
 func (c *conn) finish(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r.final = true
+	r.delivered = true
 	if !r.sending {
 		c.forget(r)
 	}
@@ -155,7 +153,7 @@ func (c *conn) finish(r *request) {
 // awaitGet waits until the caller of a GET has taken some of what has come.
 // When it does not, and soon where others wait, it is set aside.
 func (c *conn) awaitGet(r *request) {
-	if !c.taken(r, getAhead, patience) {
+	if !c.taken(r, c.limits.getAhead, c.limits.patience) {
 		r.inbox.end(setAside)
 		c.cancel(r)
 	}
@@ -164,7 +162,7 @@ func (c *conn) awaitGet(r *request) {
 // awaitList waits until the reader of a listing has taken some of what has
 // come, as long as no other is open.
 func (c *conn) awaitList(r *request) {
-	if !c.taken(r, listAhead, 0) && r.inbox.waiting() > listMost {
+	if !c.taken(r, c.limits.listAhead, 0) && r.inbox.waiting() > c.limits.listMost {
 		r.inbox.end(overgrown)
 		c.cancel(r)
 	}
@@ -177,9 +175,9 @@ func (c *conn) taken(r *request, limit int, shared time.Duration) bool {
 	defer c.watch.held.Store(false)
 	begun := time.Now()
 	for r.inbox.waiting() > limit {
-		left := patienceAlone - time.Since(begun)
+		left := c.limits.patienceAlone - time.Since(begun)
 		if c.open.Load() > 1 {
-			left += shared - patienceAlone
+			left += shared - c.limits.patienceAlone
 		}
 		if left <= 0 {
 			return false

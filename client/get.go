@@ -89,7 +89,10 @@ func (p *part) run(ctx context.Context) error {
 	if g.w != nil {
 		m.Length = g.end - g.next
 	}
-	if g.etag != 0 || g.w != nil { // what follows must be of the same version
+	if g.w != nil && g.etag == 0 {
+		return p.errorf(protocol.Changed, "the server gave no etag to go on with")
+	}
+	if g.etag != 0 {
 		m.Flags = protocol.GetIfMatch
 	}
 	if err := p.conn.begin(ctx, &p.request); err != nil {

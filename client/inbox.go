@@ -6,19 +6,9 @@ import (
 	"ftpd/protocol"
 )
 
-const (
-	// getAhead bounds what waits for the writer of one GET, in bytes of
-	// buffers: 16 blocks.
-	getAhead = 16 * protocol.BlockBuffer
-	// listAhead is what a listing may be ahead of its reader while nothing
-	// else is open on the connection, in bytes.
-	listAhead = 1 << 20
-	// listMost is what it may be ahead in any case: some millions of entries.
-	listMost = 256 << 20
-	// frameCost is what a frame in an inbox is taken to cost besides its
-	// payload, so that many empty ones count.
-	frameCost = 128
-)
+// frameCost is what a frame in an inbox is taken to cost besides its payload,
+// in bytes, so that many empty ones count.
+const frameCost = 128
 
 // arrival is a frame that waits for its request's caller.
 type arrival struct {

@@ -82,7 +82,7 @@ func (l *lister) batch(ctx context.Context, a arrival, yield func(Entry, error) 
 func (l *lister) entry(m *protocol.Entry) Entry {
 	e := Entry{Path: m.Path, Info: infoOf(&m.Meta)}
 	if m.Code != 0 {
-		e.Err = &Error{Op: "list", Path: join(l.path, m.Path), Code: m.Code, Message: "the directory could not be read"}
+		e.Err = &Error{Op: "list", Path: join(l.path, m.Path), Code: known(m.Code), Message: "the directory could not be read"}
 	}
 	return e
 }

@@ -30,6 +30,9 @@ func (c *Client) Put(ctx context.Context, path string, r io.Reader, o *PutOption
 // put is Put without a beginning and an end for the progress.
 func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions, moved func(int64)) (Result, error) {
 	begun := time.Now()
+	if o.CreateOnly && o.IfMatch != 0 {
+		return Result{}, &Error{Op: "put", Path: path, Code: protocol.Invalid, Message: "a new file has no etag to match"}
+	}
 	p := putter{
 		request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
 		source:  s,

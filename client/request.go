@@ -46,6 +46,7 @@ type request struct {
 	// Guarded by conn.mu.
 	sending   bool // a PUT whose END or CANCEL is not yet queued
 	final     bool // the last reply has come
+	delivered bool // and is in the inbox: the request is over once it is not sending
 	cancelled bool // CANCEL is queued, and the caller has gone
 	late      int  // bytes that came nevertheless
 }
@@ -94,7 +95,7 @@ func (r *request) poll() (arrival, bool, error) {
 	case ending == setAside:
 		return arrival{}, false, errSetAside
 	case ending == overgrown:
-		return arrival{}, false, r.errorf(protocol.TooLarge, "the listing is %d MiB ahead of its reader", listMost>>20)
+		return arrival{}, false, r.errorf(protocol.TooLarge, "the listing is %d MiB ahead of its reader", r.conn.limits.listMost>>20)
 	}
 	return arrival{}, false, nil
 }
@@ -105,7 +106,7 @@ func (r *request) said(a arrival) error {
 	if err != nil {
 		return r.broken(err)
 	}
-	return &Error{Op: r.op, Path: r.path, Code: m.Code, Retry: m.Retry, Message: m.Message}
+	return &Error{Op: r.op, Path: r.path, Code: known(m.Code), Retry: m.Retry, Message: m.Message}
 }
 
 // broken ends the connection for a frame that breaks the protocol.

@@ -1,0 +1,47 @@
+package client
+
+import (
+	"time"
+
+	"ftpd/protocol"
+)
+
+// limits are what a connection grants its callers and its server. They are
+// fields so that a test need not send a quarter of a gigabyte.
+type limits struct {
+	// getAhead bounds what waits for the writer of one GET, in bytes of
+	// buffers.
+	getAhead int
+	// listAhead is what a listing may be ahead of its reader while no other
+	// call is open, in bytes.
+	listAhead int
+	// listMost is what it may be ahead in any case, in bytes.
+	listMost int
+	// lateMost bounds what a server may send for a request after CANCEL, in
+	// bytes; what was on its way is less.
+	lateMost int
+	// patience is how long the reader waits for a slow caller while others
+	// wait for the reader.
+	patience time.Duration
+	// patienceAlone is the same while no other call is open. A server gives
+	// up on a client that takes nothing for a minute.
+	patienceAlone time.Duration
+	// closeWait bounds what Close waits for.
+	closeWait time.Duration
+	// lastWords is how long a server that takes no more bytes may still say
+	// why.
+	lastWords time.Duration
+}
+
+func defaultLimits() limits {
+	return limits{
+		getAhead:      16 * protocol.BlockBuffer,
+		listAhead:     1 << 20,
+		listMost:      256 << 20,
+		lateMost:      64 << 20,
+		patience:      100 * time.Millisecond,
+		patienceAlone: 10 * time.Second,
+		closeWait:     5 * time.Second,
+		lastWords:     time.Second,
+	}
+}

@@ -104,10 +104,11 @@ func resolve(config Config) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("listen on %q: %w", listen, err)
 	}
 	address := tcp.AddrPort()
+	address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
 	}
-	if !address.Addr().Unmap().IsLoopback() && !config.Insecure {
+	if !address.Addr().IsLoopback() && !config.Insecure {
 		return netip.AddrPort{}, fmt.Errorf("listen on %s: %w", address, ErrInsecure)
 	}
 	return address, nil

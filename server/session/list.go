@@ -123,6 +123,9 @@ func wireEntry(e storage.Entry) protocol.Entry {
 	if e.Err != nil {
 		wire.Code = errorMessage(e.Err).Code
 	}
+	if wire.Kind == 0 { // it could not even be described
+		wire.Kind = protocol.Special
+	}
 	return wire
 }
 

@@ -18,8 +18,13 @@ type redrawn struct {
 	blank bool // nothing of it is on the screen
 }
 
-func newRedrawn(out *console) *redrawn {
-	r := &redrawn{out: out, blank: true}
+func newRedrawn(out *console, c counts) *redrawn {
+	size := int64(1) // update tells it
+	if c.unknown {
+		size = -1
+	}
+	r := &redrawn{out: out, bar: newBar(out.errFile, size), blank: true}
+	r.bar.StartWithoutRender() // the rate counts from here
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	out.bar = r
@@ -56,22 +61,12 @@ func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
 func (r *redrawn) update(c counts) {
 	r.out.mu.Lock()
 	defer r.out.mu.Unlock()
-	if r.bar == nil {
-		r.bar = newBar(r.out.errFile, sizeOf(c))
-	}
 	r.blank = false
 	r.describe(c)
 	if !c.unknown {
 		r.bar.ChangeMax64(max(c.bytes, c.moved) + 1)
 	}
 	_ = r.bar.Set64(c.moved) // fails only at the maximum
-}
-
-func sizeOf(c counts) int64 {
-	if c.unknown {
-		return -1
-	}
-	return max(c.bytes, c.moved) + 1
 }
 
 func (r *redrawn) describe(c counts) {

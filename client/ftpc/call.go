@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -87,8 +88,25 @@ func (c *call) options() *client.Options {
 	return options
 }
 
+// farewell is how long an interrupted command takes leave of the server, which
+// lets go of what it held at once where it hears of it, and in time where not.
+const farewell = 500 * time.Millisecond
+
 func (c *call) close() {
-	if c.client != nil {
+	if c.client == nil {
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
 		_ = c.client.Close() // everything was acknowledged or has failed by now
+	}()
+	var impatient <-chan time.Time
+	if c.Context.Context.Err() != nil {
+		impatient = time.After(farewell)
+	}
+	select {
+	case <-closed:
+	case <-impatient:
 	}
 }

@@ -82,7 +82,7 @@ func (p *progress) start() {
 	case p.mode == "plain":
 		p.show = &lines{out: p.out}
 	case p.mode == "auto" && canRedraw(p.out.errFile):
-		p.show = newRedrawn(p.out)
+		p.show = newRedrawn(p.out, p.counts())
 	default:
 		return
 	}

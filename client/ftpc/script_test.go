@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(withServer{m}, map[string]func(){"ftpc": main})
 }
 
+// raceOptions keeps a program with the race detector in it, which each ftpc of
+// these tests is under "go test -race", from waiting a second before it ends.
+const raceOptions = "atexit_sleep_ms=0"
+
 type withServer struct{ m *testing.M }
 
 // Run builds ftpd into a directory of its own, in front of the PATH.
@@ -40,6 +44,7 @@ func (w withServer) Run() int {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build ftpd: %w\n%s", err, out))
 	}
+	os.Setenv("GORACE", raceOptions)
 	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	return w.m.Run()
 }
@@ -67,6 +72,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", raceOptions)
 			return nil
 		},
 		Condition: func(name string) (bool, error) {

@@ -200,7 +200,10 @@ func (s *slowPeer) get(id uint32, offset uint64) {
 // A set-aside GET of a file that has changed since is ErrChanged.
 func TestSlowWriterChanged(t *testing.T) {
 	content := bytesOf(40 * protocol.BlockSize)
-	o := peerOptions{limits: func(l *limits) { l.getAhead, l.patience = 3*protocol.BlockBuffer, time.Millisecond }}
+	o := peerOptions{limits: func(l *limits) {
+		l.getAhead, l.patience = 3*protocol.BlockBuffer, time.Millisecond
+		l.closeWait = 10 * time.Millisecond // the script answers no CANCEL at the end
+	}}
 	c := withPeer(t, o, func(p *peer) {
 		h := &slowPeer{peer: p, content: content, cancelled: map[uint32]bool{}}
 		get := p.expect(protocol.OpGet)

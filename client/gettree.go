@@ -113,8 +113,10 @@ func (t *treeGetter) transfer(j job) (Result, error) {
 	}
 	defer t.dirs.release(in)
 	l := &localFile{root: in.root, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
-	if err := l.check(); err != nil {
-		return Result{}, err
+	if l.keep { // otherwise the last step tells soon enough
+		if err := l.check(); err != nil {
+			return Result{}, err
+		}
 	}
 	return t.client.getLocal(t.ctx, join(t.remote, j.path), l, &t.options, func(int64) {})
 }

@@ -24,6 +24,7 @@ type localFile struct {
 	name string   // in it
 	path string   // the whole path, for errors
 	keep bool     // fail where the name is taken
+	odd  bool     // what has the name is a device or a named pipe: it is written itself
 
 	file *os.File
 	part string // its name; empty where name itself is written, which is no regular file
@@ -47,7 +48,8 @@ func openLocal(path string, keep bool) (*localFile, error) {
 	return l, nil
 }
 
-// check looks at what has the name now.
+// check looks at what has the name now, so that a transfer that would fail in
+// the end does not begin.
 func (l *localFile) check() error {
 	info, err := l.root.Lstat(l.name)
 	switch {
@@ -60,17 +62,18 @@ func (l *localFile) check() error {
 	case l.keep:
 		return localError("create", l.path, fs.ErrExist)
 	}
+	l.odd = info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0
 	return nil
 }
 
-// create begins the file. A device or a named pipe is written itself.
+// create begins the file.
 func (l *localFile) create() (io.Writer, error) {
 	var err error
-	if info, missing := l.root.Stat(l.name); missing == nil && !info.Mode().IsRegular() {
+	if l.odd {
 		l.file, err = l.root.OpenFile(l.name, os.O_WRONLY, 0)
 	} else {
 		l.part = partName(l.name)
-		l.file, err = l.root.OpenFile(l.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		l.file, err = l.root.OpenFile(l.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openRegular, 0o600)
 	}
 	if err != nil {
 		l.part = ""
@@ -123,7 +126,14 @@ func (l *localFile) close() error {
 // replaces; not every file system has links.
 func (l *localFile) rename() error {
 	if !l.keep {
-		return l.root.Rename(l.part, l.name)
+		err := l.root.Rename(l.part, l.name)
+		if err == nil {
+			return nil
+		}
+		if info, missing := l.root.Lstat(l.name); missing == nil && info.IsDir() {
+			return syscall.EISDIR // some systems say that it exists
+		}
+		return err
 	}
 	err := l.root.Link(l.part, l.name)
 	switch {

@@ -207,7 +207,7 @@ func (t *treePutter) transfer(j job) (Result, error) {
 		return Result{}, err
 	}
 	defer t.dirs.release(in)
-	f, err := in.root.Open(name)
+	f, err := in.root.OpenFile(name, os.O_RDONLY|openRegular, 0)
 	if err != nil {
 		return Result{}, localError("open", localPath(t.local, j.path), err)
 	}
@@ -217,5 +217,8 @@ func (t *treePutter) transfer(j job) (Result, error) {
 		return Result{}, err
 	}
 	s.name = localPath(t.local, j.path)
+	if s.file == nil {
+		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
+	}
 	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
 }

@@ -132,6 +132,7 @@ func (c changed) Is(target error) bool { return target == ErrChanged }
 const (
 	errResized   changed = "it grew or shrank while it was read"
 	errRewritten changed = "it was written to while it was read"
+	errReplaced  changed = "it is no regular file any more"
 )
 
 // readMore fills b from n on. Its error is io.EOF when r ended before b was

@@ -204,8 +204,8 @@ func TestDiskFaults(t *testing.T) {
 		{"stat of open file", faulty.FileStat, func(c *client.Client) error { _, err := c.Get(t.Context(), "f", io.Discard, nil); return err }},
 		{"sum", faulty.FileReadAt, func(c *client.Client) error { _, err := c.Sum(t.Context(), "f"); return err }},
 		{"stat", faulty.Stat, func(c *client.Client) error { _, err := c.Stat(t.Context(), "f"); return err }},
-		{"list", faulty.List, func(c *client.Client) error { return drainList(c) }},
-		{"list next", faulty.ListNext, func(c *client.Client) error { return drainList(c) }},
+		{"list", faulty.List, drainList},
+		{"list next", faulty.ListNext, drainList},
 		{"create", faulty.Create, func(c *client.Client) error {
 			_, err := c.Put(t.Context(), "n", strings.NewReader(large), nil)
 			return err

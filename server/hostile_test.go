@@ -133,7 +133,7 @@ func TestStopsAnywhere(t *testing.T) {
 	stopGood := goodClient(t, address)
 	script := conversation()
 	var group sync.WaitGroup
-	for cut := range len(script) {
+	for cut := range script {
 		group.Go(func() { speak(t, address, script[:cut], true) })
 		if cut%50 == 0 {
 			group.Wait()
@@ -218,8 +218,7 @@ func TestPathsOutside(t *testing.T) {
 			errs["list"] = err
 		}
 		for op, err := range errs {
-			var remote *client.Error
-			if !errors.As(err, &remote) {
+			if _, ok := errors.AsType[*client.Error](err); !ok {
 				t.Errorf("%s %.40q: no typed error, but %v (%+v)", op, path, err, got)
 			}
 		}

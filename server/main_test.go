@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -206,12 +207,9 @@ func litter(t testing.TB, root string, names ...string) []string {
 		if strings.HasPrefix(name, ".ftpd-staging") && strings.HasSuffix(name, ".lock") {
 			return err
 		}
-		for _, known := range names {
-			if name == known {
-				return err
-			}
+		if !slices.Contains(names, name) {
+			found = append(found, name)
 		}
-		found = append(found, name)
 		return err
 	})
 	if err != nil {

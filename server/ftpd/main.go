@@ -35,17 +35,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	err := command.Run(ctx, application(stdout, stderr), args)
 	if usage, ok := errors.AsType[*command.UsageError](err); ok {
-		fmt.Fprintf(stderr, "ftpd: %s\n", usage.Message)
+		complain(stderr, "ftpd: "+usage.Message)
 		if usage.Hint != "" {
-			fmt.Fprintf(stderr, "hint: %s\n", usage.Hint)
+			complain(stderr, "hint: "+usage.Hint)
 		}
 		return exitUsage
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "ftpd: %v\n", err)
+		complain(stderr, "ftpd: "+err.Error())
 		return exitFailure
 	}
 	return 0
+}
+
+func complain(to io.Writer, line string) {
+	_, _ = fmt.Fprintln(to, line) // the exit status tells it too
 }
 
 // serve is the action: it returns when the server has drained.

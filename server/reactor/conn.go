@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"ftpd/selector"
@@ -69,14 +70,11 @@ type Peer struct {
 }
 
 func (c *Conn) setPhase(next phase) {
-	for _, allowed := range nextPhases[c.phase] {
-		if allowed == next {
-			c.phase = next
-			c.enter(next)
-			return
-		}
+	if !slices.Contains(nextPhases[c.phase], next) {
+		panic("reactor: illegal transition of a connection")
 	}
-	panic("reactor: illegal transition of a connection")
+	c.phase = next
+	c.enter(next)
 }
 
 // enter runs what belongs to the beginning of a phase.
@@ -178,7 +176,7 @@ func (c *Conn) Offload(lane Lane, job Job) {
 
 // Again is part of Link.
 func (c *Conn) Again() {
-	if !c.again && c.phase == open {
+	if !c.again && c.phase != closed {
 		c.again = true
 		c.loop.again = append(c.loop.again, c)
 	}

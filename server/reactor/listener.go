@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,13 +58,13 @@ func (l *listener) accept() {
 			return
 		}
 		fd, sa, err := accept(l.fd)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			tune(fd)
 			l.loop.add(fd, fromSockaddr(sa))
-		case unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			return
-		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO):
 			continue // that one has gone already (accept(2))
 		default: // EMFILE, ENFILE, ENOBUFS, ENOMEM: others are served meanwhile
 			l.loop.config.Logger.Warn("accepting rests", "error", err, "for", l.loop.config.AcceptPause)

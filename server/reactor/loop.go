@@ -230,10 +230,9 @@ func (l *Loop) touch(c *Conn) {
 }
 
 func (l *Loop) settleAll() {
-	for i := 0; i < len(l.touched); i++ { // settling may touch more
-		c := l.touched[i]
-		c.touched = false
+	for _, c := range l.touched {
 		l.settle(c)
+		c.touched = false // not before: what it produced just now is for the next round
 	}
 	clear(l.touched)
 	l.touched = l.touched[:0]
@@ -242,8 +241,7 @@ func (l *Loop) settleAll() {
 // bury closes what has died in this round. Until here every descriptor stayed
 // open, so no event of the round could name a new connection by mistake.
 func (l *Loop) bury() {
-	for i := 0; i < len(l.dead); i++ {
-		c := l.dead[i]
+	for _, c := range l.dead {
 		l.guard(c, func() { c.session.Closed(l.now, c.reason) })
 		if c.interest != 0 {
 			if _, err := l.selector.Unregister(c.fd); err != nil {

@@ -30,6 +30,15 @@ type echo struct {
 	config *echoConfig
 	input  *reactor.Buffer
 	closed chan<- reactor.Reason
+
+	onResume func()
+}
+
+func (e *echo) resume() {
+	if e.onResume != nil {
+		e.onResume()
+		e.onResume = nil
+	}
 }
 
 type echoConfig struct {
@@ -71,7 +80,7 @@ func (c *echoConfig) reason(conn net.Conn) reactor.Reason {
 
 func (e *echo) Open(_ time.Time, link reactor.Link) { e.link = link }
 func (e *echo) Paused() bool                        { return e.link.Queued() > 1<<20 }
-func (e *echo) Resume(time.Time)                    {}
+func (e *echo) Resume(time.Time)                    { e.resume() }
 func (e *echo) EOF(time.Time)                       { e.link.Finish(reactor.ReasonEOF) }
 func (e *echo) Expire(time.Time)                    { e.link.Abort("too late") }
 func (e *echo) Drain(time.Time)                     { e.say("bye"); e.link.Finish("drained") }
@@ -106,6 +115,17 @@ func (e *echo) Received(now time.Time, n int) {
 		e.link.Offload(reactor.Slow, &echoJob{run: func() {}, text: "worked"})
 	case 'D':
 		e.link.SetDeadline(now.Add(50 * time.Millisecond))
+	case 'R':
+		e.onResume = func() {
+			e.say("resumed")
+			e.link.Finish("said so")
+		}
+		e.link.Again()
+	case 'B': // more than the budget of a turn
+		for range 30 {
+			e.link.Send(e.link.Buffer(reactor.LargeBuffer), reactor.LargeBuffer)
+		}
+		e.link.Finish("said so")
 	case 'L': // last words, with input still unread
 		e.say("last words")
 		e.link.Finish("said so")
@@ -279,6 +299,19 @@ func TestLastWords(t *testing.T) {
 	_ = conn.Close()
 	if got := r.reason(conn); got != "said so" {
 		t.Errorf("closed for %q", got)
+	}
+}
+
+// TestLastWordsAtLength ends connections with more queued than one round
+// writes, and from Resume.
+func TestLastWordsAtLength(t *testing.T) {
+	r := start(t, reactor.Config{LingerTimeout: time.Minute})
+	for said, want := range map[string]int{"B": 30 * reactor.LargeBuffer, "R": len("resumed")} {
+		conn := r.dial(t)
+		say(t, conn, said)
+		if got, err := io.ReadAll(conn); err != nil || len(got) != want {
+			t.Errorf("%s: heard %d bytes of %d, %v", said, len(got), want, err)
+		}
 	}
 }
 

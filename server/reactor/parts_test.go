@@ -21,12 +21,12 @@ func TestTimers(t *testing.T) {
 	var log []string
 	start := time.Unix(1000, 0)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
-	make := func(name string) *expiry {
+	newExpiry := func(name string) *expiry {
 		e := &expiry{name: name, log: &log}
 		e.owner = e
 		return e
 	}
-	a, b, c, d := make("a"), make("b"), make("c"), make("d")
+	a, b, c, d := newExpiry("a"), newExpiry("b"), newExpiry("c"), newExpiry("d")
 	h.set(&a.timer, at(5))
 	h.set(&b.timer, at(3))
 	h.set(&c.timer, at(4))
@@ -248,4 +248,3 @@ func TestConfigDefaults(t *testing.T) {
 		t.Error("a default replaced what was asked for")
 	}
 }
-

@@ -114,14 +114,13 @@ func (t plain) CloseWrite() error {
 func retry(call func(int, []byte) (int, error), fd int, p []byte) (int, error) {
 	for {
 		n, err := call(fd, p)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			return n, nil
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			return 0, errWouldBlock
+		case !errors.Is(err, unix.EINTR):
+			return 0, err
 		}
-		return 0, err
 	}
 }

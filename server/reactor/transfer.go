@@ -1,6 +1,10 @@
 package reactor
 
-import "ftpd/selector"
+import (
+	"errors"
+
+	"ftpd/selector"
+)
 
 // readable serves a connection that has input, within the byte budget of its
 // turn.
@@ -30,7 +34,7 @@ func (l *Loop) read(c *Conn) {
 		}
 		n, err := c.transport.Read(space)
 		switch {
-		case err == errWouldBlock:
+		case errors.Is(err, errWouldBlock):
 			c.session.Received(l.now, 0)
 			return
 		case err != nil:
@@ -58,7 +62,7 @@ func (l *Loop) read(c *Conn) {
 func (l *Loop) discard(c *Conn) {
 	for range 16 {
 		n, err := c.transport.Read(l.scratch[:])
-		if err == errWouldBlock {
+		if errors.Is(err, errWouldBlock) {
 			return
 		}
 		if err != nil || n == 0 {
@@ -94,7 +98,7 @@ func (l *Loop) write(c *Conn) {
 	for budget := l.config.WriteBudget; c.output.len() > 0 && budget > 0; {
 		b := *c.output.first()
 		n, err := c.transport.Write(b.Bytes[b.sent:b.len])
-		if err == errWouldBlock {
+		if errors.Is(err, errWouldBlock) {
 			c.blocked = true
 			return
 		}

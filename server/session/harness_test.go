@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
@@ -29,7 +28,7 @@ type harness struct {
 
 	output   []byte
 	sent     []byte // to the client, not yet decoded
-	blocked  bool // output stays queued
+	blocked  bool   // output stays queued
 	jobs     []reactor.Job
 	lent     map[*reactor.Buffer]bool
 	starved  bool // no buffers are lent
@@ -58,7 +57,7 @@ func newHarness(t *testing.T, options ...option) *harness {
 
 func newHarnessOn(t *testing.T, root string, store storage.Storage, options ...option) *harness {
 	t.Helper()
-	config := session.Config{Storage: store, Agent: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	config := session.Config{Storage: store, Agent: "test", Logger: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
 		o(&config)
 	}

@@ -128,7 +128,7 @@ func TestCommands(t *testing.T) {
 	h := greeted(t)
 	h.write("d/x", "1")
 	h.write("d/sub/y", "22")
-	if err := os.Symlink("x", filepath.Join(h.root, "d/link")); err != nil {
+	if err := os.Symlink("x", filepath.Join(h.root, "d", "link")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -284,7 +284,7 @@ func TestAnySplit(t *testing.T) {
 	store := storeOf(t, root)
 	whole := newHarnessOn(t, root, store)
 	want := count(whole.exchange(script))
-	for cut := range len(script) {
+	for cut := range script {
 		h := newHarnessOn(t, root, store)
 		list := h.exchange(script[:cut:cut])
 		list = append(list, h.exchange(script[cut:])...)

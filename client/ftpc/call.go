@@ -56,8 +56,11 @@ func (c *call) connect(arguments ...string) ([]string, error) {
 		return nil, err
 	}
 	c.out.address = address
-	c.client, err = client.Dial(c.Context.Context, address, c.options())
-	return paths, err
+	if c.client, err = client.Dial(c.Context.Context, address, c.options()); err != nil {
+		return nil, err
+	}
+	c.out.readOnly = c.client.Server().ReadOnly
+	return paths, nil
 }
 
 // server returns what --server says, empty without it, and the server to use

@@ -26,9 +26,7 @@ type console struct {
 	bar      bar      // what is on the terminal's last line; nil when there is nothing
 	hinted   map[string]bool
 
-	// Set by the command that runs, for its errors.
-	command string
-	address string
+	setting // of the command that runs, for its errors
 }
 
 // bar is something on the last line of the terminal that can be taken off; its
@@ -76,7 +74,7 @@ func (c *console) fail(err error) {
 	defer c.mu.Unlock()
 	c.clearBar()
 	c.keep(c.stdout.Flush())
-	m := explain(err, c.command, c.address)
+	m := c.explain(err)
 	_, _ = fmt.Fprintf(c.stderr, "%s: %s\n", c.subject(err, m.name), m.text)
 	if m.hint != "" && !c.hinted[m.hint] {
 		c.hinted[m.hint] = true

@@ -42,7 +42,7 @@ func TestErrors(t *testing.T) {
 		{"interrupted", context.Canceled, statusInterrupted, message{text: "interrupted"}},
 		{"not found", failed("a", refused(protocol.NotFound, "x")), statusNotFound, message{name: "a", text: "not found on " + loopback}},
 		{"no match", failed("*", errNoMatch), statusNotFound, message{name: "*", text: "matches nothing on " + loopback}},
-		{"permission", refused(protocol.Permission, "the server is read-only"), statusPermission, message{text: "the server is read-only (" + loopback + ")"}},
+		{"permission", refused(protocol.Permission, "x"), statusPermission, message{text: "permission denied on " + loopback}},
 		{"login", refused(protocol.Auth, "no such user"), statusPermission, message{text: "no such user (" + loopback + ")"}},
 		{"integrity", refused(protocol.Integrity, "block 3 is damaged"), statusIntegrity, message{text: "block 3 is damaged (" + loopback + ")", hint: "run the same command again"}},
 		{"no space", refused(protocol.NoSpace, "x"), statusOther, message{text: "no space left on " + loopback}},
@@ -71,11 +71,18 @@ func TestErrors(t *testing.T) {
 			if got := statusOf(tt.err); got != tt.status {
 				t.Errorf("status %d, want %d", got, tt.status)
 			}
-			got := explain(tt.err, "get", loopback)
+			got := setting{command: "get", address: loopback}.explain(tt.err)
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(message{})); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestReadOnlyHint(t *testing.T) {
+	s := setting{command: "put", address: "h:1", readOnly: true}
+	if got := s.explain(refused(protocol.Permission, "x")).hint; got != "the server is read-only" {
+		t.Errorf("hint %q", got)
 	}
 }
 
@@ -102,7 +109,7 @@ func TestStartHint(t *testing.T) {
 // An error is named once, by whoever knows the name best.
 func TestFailedKeepsTheFirstName(t *testing.T) {
 	err := failed("outer", failed("inner", errors.New("x")))
-	if got := explain(err, "put", "").name; got != "inner" {
+	if got := (setting{}).explain(err).name; got != "inner" {
 		t.Errorf("name %q", got)
 	}
 	if failed("a", nil) != nil {

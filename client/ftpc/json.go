@@ -110,7 +110,7 @@ func (c *call) setError(r *fileRecord, err error) {
 	if err == nil {
 		return
 	}
-	m := explain(err, c.Command.Name, c.out.address)
+	m := c.out.explain(err)
 	r.Error = &errorRecord{Status: statusOf(err), Message: m.text}
 }
 

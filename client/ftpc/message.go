@@ -41,21 +41,28 @@ type message struct {
 	hint string // may be empty
 }
 
-// explain turns an error of a command into words. address is the server's.
-func explain(err error, cmd, address string) message {
+// setting is what an error happened in.
+type setting struct {
+	command  string // empty before one was found
+	address  string // of the server
+	readOnly bool   // the server refuses every change
+}
+
+// explain turns an error into words.
+func (s setting) explain(err error) message {
 	var m message
 	var f *failure
 	if errors.As(err, &f) {
 		m.name = f.name
 	}
-	m.text, m.hint = words(err, cmd, address, m.name)
+	m.text, m.hint = s.words(err, m.name)
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
 	}
 	return m
 }
 
-func words(err error, cmd, address, name string) (text, hint string) {
+func (s setting) words(err error, name string) (text, hint string) {
 	var (
 		usage  *command.UsageError
 		batch  *batchError
@@ -69,7 +76,7 @@ func words(err error, cmd, address, name string) (text, hint string) {
 	case errors.Is(err, context.Canceled):
 		return "interrupted", ""
 	case fatal(err):
-		return connectionWords(err, address)
+		return connectionWords(err, s.address)
 	case errors.As(err, &batch):
 		return fmt.Sprintf("%d of %d failed", batch.failed, batch.total), ""
 	case errors.As(err, &tree):
@@ -77,9 +84,9 @@ func words(err error, cmd, address, name string) (text, hint string) {
 	case errors.As(err, &local):
 		return localWords(local, name)
 	case errors.As(err, &remote):
-		return remoteWords(remote, cmd, address)
+		return s.remoteWords(remote)
 	case errors.Is(err, errNoMatch):
-		return errNoMatch.Error() + " on " + address, ""
+		return errNoMatch.Error() + " on " + s.address, ""
 	}
 	var f *failure
 	if errors.As(err, &f) {
@@ -158,18 +165,19 @@ var phrases = map[protocol.Code]string{
 	protocol.NotDirectory: "is not a directory on",
 	protocol.NotEmpty:     "is not empty on",
 	protocol.NoSpace:      "no space left on",
+	protocol.Permission:   "permission denied on",
 }
 
-func remoteWords(err *client.Error, cmd, address string) (text, hint string) {
-	hint = remoteHint(err, cmd)
+func (s setting) remoteWords(err *client.Error) (text, hint string) {
+	hint = s.remoteHint(err)
 	if phrase, ok := phrases[err.Code]; ok {
-		return phrase + " " + address, hint
+		return phrase + " " + s.address, hint
 	}
 	sentence := err.Message
 	if sentence == "" {
 		sentence = strings.ReplaceAll(err.Code.String(), "_", " ")
 	}
-	return visible(sentence) + " (" + address + ")", hint
+	return visible(sentence) + " (" + s.address + ")", hint
 }
 
 // hints are what helps against a code in a command.
@@ -188,11 +196,13 @@ var hints = map[protocol.Code]map[string]string{
 	},
 }
 
-func remoteHint(err *client.Error, cmd string) string {
-	if hint := hints[err.Code][cmd]; hint != "" {
+func (s setting) remoteHint(err *client.Error) string {
+	if hint := hints[err.Code][s.command]; hint != "" {
 		return hint
 	}
 	switch {
+	case err.Code == protocol.Permission && s.readOnly:
+		return "the server is read-only"
 	case err.Code == protocol.Invalid && strings.HasPrefix(err.Path, "/"):
 		return "paths begin at the served directory: " + visible(strings.TrimLeft(err.Path, "/"))
 	case err.Code == protocol.Changed, err.Code == protocol.Integrity:

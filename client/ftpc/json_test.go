@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The schema for users lists the members that the records have, and no other.
+func TestSchemaIsTheRecords(t *testing.T) {
+	text, err := os.ReadFile("../../testdata/transcripts/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, summary, ok := strings.Cut(string(text), "\nA `summary`:\n")
+	if !ok {
+		t.Fatal("the schema has no summary")
+	}
+	if diff := cmp.Diff(members(fileRecord{}), documented(file)); diff != "" {
+		t.Errorf("file: %s", diff)
+	}
+	if diff := cmp.Diff(members(summaryRecord{}), documented(summary)); diff != "" {
+		t.Errorf("summary: %s", diff)
+	}
+}
+
+func members(record any) map[string]bool {
+	names := make(map[string]bool)
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(record)) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names[name] = true
+	}
+	return names
+}
+
+// documented returns the names in the first column of a table.
+func documented(table string) map[string]bool {
+	names := make(map[string]bool)
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		column, _, _ := strings.Cut(line[1:], "|")
+		for _, name := range regexp.MustCompile("[a-z0-9_]+").FindAllString(column, -1) {
+			names[name] = true
+		}
+	}
+	return names
+}

@@ -1,0 +1,91 @@
+//go:build unix
+
+package trial
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Daemon is a process that runs until it is stopped.
+type Daemon struct {
+	cmd     *exec.Cmd
+	printed bytes.Buffer // standard error; to be read when the process has ended
+}
+
+// newDaemon takes no context: whoever starts a daemon stops it.
+func newDaemon(name string, args ...string) *Daemon {
+	d := &Daemon{cmd: Command(context.Background(), name, args...)}
+	d.cmd.Stderr = &d.printed
+	return d
+}
+
+// StartDaemon starts a program that serves until Stop.
+func StartDaemon(name string, args ...string) (*Daemon, error) {
+	d := newDaemon(name, args...)
+	return d, d.cmd.Start()
+}
+
+// Stop sends SIGTERM and waits for the end, half a minute at most. It returns
+// the processor time as Usage.CPU has it; the error is an *exec.ExitError
+// where the status is not 0.
+func (d *Daemon) Stop() (time.Duration, error) {
+	signalErr := d.cmd.Process.Signal(syscall.SIGTERM)
+	defer d.killAfter(patience).Stop()
+	if err := errors.Join(d.cmd.Wait(), signalErr); err != nil {
+		return cpu(d.cmd), fmt.Errorf("%s: %w %s", filepath.Base(d.cmd.Path), err, bytes.TrimSpace(d.printed.Bytes()))
+	}
+	return cpu(d.cmd), nil
+}
+
+// killAfter ends the process when the time is up, unless the timer is stopped.
+func (d *Daemon) killAfter(wait time.Duration) *time.Timer {
+	return time.AfterFunc(wait, func() {
+		_ = d.cmd.Process.Kill() // fails when it has ended, which is what is wanted
+	})
+}
+
+// Server is an ftpd on a free port of this machine.
+type Server struct {
+	*Daemon
+	Address string // HOST:PORT
+}
+
+// StartServer runs the ftpd of the directory bin and returns when it serves root.
+func StartServer(bin, root string, flags ...string) (*Server, error) {
+	flags = append([]string{"--root", root, "--listen", "127.0.0.1:0", "--log-level", "warn"}, flags...)
+	d := newDaemon(filepath.Join(bin, "ftpd"), flags...)
+	stdout, err := d.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.cmd.Start(); err != nil {
+		return nil, err
+	}
+	address, err := d.ready(stdout)
+	if err != nil {
+		_, stopErr := d.Stop()
+		return nil, errors.Join(err, stopErr)
+	}
+	return &Server{Daemon: d, Address: address}, nil
+}
+
+// ready reads the line that says where the server listens: behind the last
+// space, whatever the name of the directory holds.
+func (d *Daemon) ready(stdout io.Reader) (string, error) {
+	defer d.killAfter(patience).Stop()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return "", errors.New("ftpd did not say that it serves")
+	}
+	return strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), nil
+}

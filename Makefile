@@ -1,0 +1,118 @@
+# Needs GNU make and Go; the race detector needs a C compiler too.
+
+BIN         := $(CURDIR)/bin
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+TESTFLAGS   ?=
+FUZZTIME    ?= 30s
+BENCH       ?= .
+RUNS        ?= 5
+PEERFLAGS   ?=
+
+LINT_VERSION := v2.15.0
+LINT         := $(BIN)/tools/$(LINT_VERSION)/golangci-lint
+
+# Each directory is a module.
+MODULES := . bench
+
+# The server runs on every Unix, the client on Windows too.
+UNIX_TARGETS   := linux/386 linux/arm64 darwin/arm64 freebsd/amd64 openbsd/amd64 netbsd/amd64 illumos/amd64
+CLIENT_TARGETS := windows/amd64
+CLIENT_PACKAGES := ./client/... ./protocol/... ./selector/...
+
+# in-modules runs a command in the directory of each module.
+in-modules = set -e; for module in $(MODULES); do (cd $$module && $(1)); done
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build both programs and serve ./share on 127.0.0.1:2120
+	@mkdir -p share
+	@exec $(BIN)/ftpd --root share
+
+.PHONY: build
+build: ## build bin/ftpd and bin/ftpc, static
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./server/ftpd ./client/ftpc
+
+.PHONY: install
+install: build ## install both programs in PREFIX/bin (PREFIX=/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BIN)/ftpd $(BIN)/ftpc $(DESTDIR)$(PREFIX)/bin/
+
+.PHONY: test
+test: ## run all tests, with the race detector where there is a C compiler
+	@race=-race; go build -race runtime/race 2>/dev/null || { race=; echo "no C compiler: testing without the race detector"; }; \
+	$(call in-modules,go test $$race $(TESTFLAGS) ./...)
+
+.PHONY: race
+race: ## run all tests with the race detector
+	@$(call in-modules,CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...)
+
+.PHONY: check
+check: format vet lint tidy house cross ## all that is checked without running the product
+
+.PHONY: format
+format: $(LINT)
+	@$(call in-modules,$(LINT) fmt --diff)
+
+.PHONY: vet
+vet:
+	@$(call in-modules,go vet ./...)
+
+.PHONY: lint
+lint: $(LINT) ## run the linter
+	@$(call in-modules,$(LINT) run)
+
+$(LINT):
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+.PHONY: tidy
+tidy:
+	@$(call in-modules,go mod tidy -diff)
+
+# The arrows between packages, lengths, documentation and dependencies.
+.PHONY: house
+house:
+	go test -count=1 .
+
+.PHONY: cross
+cross:
+	@set -e; for target in $(UNIX_TARGETS); do echo "vet $$target"; \
+		$(call in-modules,GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet ./...); done
+	@set -e; for target in $(CLIENT_TARGETS); do echo "vet $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(CLIENT_PACKAGES); done
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@set -e; go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print $$2, names[--n] }' | \
+	while read -r package name; do \
+		echo "$$package $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; done
+
+.PHONY: bench
+bench: ## run every benchmark that matches BENCH
+	@$(call in-modules,go test -run '^$$' -bench '$(BENCH)' -benchmem ./...)
+
+.PHONY: bench-peers
+bench-peers: build ## measure ftpd, cp and rsync side by side, RUNS times each
+	@command -v rsync >/dev/null || apt-get install -y rsync >/dev/null || echo "rsync is not installed: its rows are left out"
+	@cd bench && go run ./peers -bin $(BIN) -runs $(RUNS) $(PEERFLAGS)
+
+.PHONY: cover
+cover: ## total coverage, and bin/cover.html
+	@mkdir -p $(BIN)
+	go test -coverpkg=./... -coverprofile=$(BIN)/cover.out ./...
+	@go tool cover -html=$(BIN)/cover.out -o $(BIN)/cover.html
+	@go tool cover -func=$(BIN)/cover.out | tail -n 1
+
+.PHONY: demo
+demo: build ## put a large file and a tree, get them back, compare
+	@go run ./internal/demo -bin $(BIN)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)

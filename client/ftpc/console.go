@@ -33,6 +33,8 @@ type console struct {
 // owner puts it there again in time.
 type bar interface{ clear() }
 
+const standardOutput = "standard output"
+
 func newConsole(stdout, stderr *os.File) *console {
 	return &console{
 		stdout:  bufio.NewWriterSize(stdout, 64<<10),
@@ -56,7 +58,9 @@ func (c *console) name(s string) string {
 func (c *console) printf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clearBar()
+	if c.escape {
+		c.clearBar() // it is on the same screen
+	}
 	_, err := fmt.Fprintf(c.stdout, format, args...)
 	c.keep(err)
 }
@@ -116,7 +120,7 @@ func (c *console) finish(err error) status {
 // keep remembers the first error of standard output.
 func (c *console) keep(err error) {
 	if err != nil && c.outError == nil {
-		c.outError = &client.LocalError{Op: "write", Path: "standard output", Err: err}
+		c.outError = &client.LocalError{Op: "write", Path: standardOutput, Err: err}
 	}
 }
 

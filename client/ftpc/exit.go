@@ -122,5 +122,10 @@ func remoteStatus(err error) status {
 	return statusOther
 }
 
-// brokenPipe tells whether the reader of standard output went away.
-func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+// brokenPipe tells whether the reader of standard output went away. The
+// library does not know its name, which other files have.
+func brokenPipe(err error) bool {
+	var local *client.LocalError
+	return errors.As(err, &local) && errors.Is(local.Err, syscall.EPIPE) &&
+		(local.Path == "" || local.Path == standardOutput)
+}

@@ -117,8 +117,13 @@ func TestFailedKeepsTheFirstName(t *testing.T) {
 	}
 }
 
+// Only where it is that of standard output: elsewhere it is an error.
 func TestBrokenPipeIsQuiet(t *testing.T) {
-	if !brokenPipe(&client.LocalError{Op: "write", Err: &fs.PathError{Err: syscall.EPIPE}}) {
-		t.Error("EPIPE is not recognised")
+	gone := &fs.PathError{Op: "write", Err: syscall.EPIPE}
+	if !brokenPipe(&client.LocalError{Op: "write", Err: gone}) {
+		t.Error("standard output is not recognised")
+	}
+	if brokenPipe(&client.LocalError{Op: "write", Path: "fifo", Err: gone}) || brokenPipe(&client.NetworkError{Err: gone}) {
+		t.Error("a fault is swallowed")
 	}
 }

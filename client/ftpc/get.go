@@ -188,6 +188,10 @@ func (t *transfer) getStream(ctx context.Context, remote, local string) (client.
 		return client.Result{}, &client.LocalError{Op: "open", Path: local, Err: err}
 	}
 	result, err := t.call.client.Get(ctx, remote, f, &client.GetOptions{Progress: t.progress})
+	var fault *client.LocalError
+	if errors.As(err, &fault) {
+		err = &client.LocalError{Op: fault.Op, Path: local, Err: fault.Err}
+	}
 	if closeErr := f.Close(); err == nil && closeErr != nil {
 		err = &client.LocalError{Op: "close", Path: local, Err: closeErr}
 	}

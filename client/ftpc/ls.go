@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -76,8 +77,25 @@ func (l *listing) read(ctx context.Context) error {
 	case errors.Is(err, client.ErrNotFound) && hasPattern(l.path):
 		err = l.readMatches(ctx)
 	}
-	slices.SortFunc(l.entries, func(a, b client.Entry) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(l.entries, func(a, b client.Entry) int { return comparePaths(a.Path, b.Path) })
 	return err
+}
+
+// comparePaths orders a tree so that a directory is followed by what it
+// holds: by components, that is, with the slash before every other byte.
+func comparePaths(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		switch {
+		case a[i] == b[i]:
+		case a[i] == '/':
+			return -1
+		case b[i] == '/':
+			return 1
+		default:
+			return cmp.Compare(a[i], b[i])
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 func (l *listing) readDirectory(ctx context.Context, path string) error {
@@ -106,6 +124,9 @@ func (l *listing) readMatches(ctx context.Context) error {
 	for entry, err := range l.client.Glob(ctx, l.path) {
 		if err != nil {
 			return err
+		}
+		if entry.Err != nil {
+			return failed(entry.Path, entry.Err)
 		}
 		l.entries = append(l.entries, entry)
 	}

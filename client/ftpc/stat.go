@@ -38,12 +38,16 @@ func runStat(c *call) error {
 	})
 	total := client.Summary{}
 	for i, info := range described {
-		if info.Kind == 0 {
+		switch info.Kind {
+		case 0:
 			total.Failed++
 			continue // its error was printed, or is returned
+		case client.Directory:
+			total.Directories++
+		default:
+			total.Files++
+			total.Bytes += info.Size
 		}
-		total.Files++
-		total.Bytes += info.Size
 		c.printStat(sources[i].path, info)
 	}
 	if c.Bool("json") {

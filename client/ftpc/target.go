@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -58,7 +59,7 @@ func parseServer(value string) (string, error) {
 	}
 	t, err := parseTarget(value)
 	if err == nil && t.path != "" {
-		err = command.Usagef("--server %s: a server has no path", value)
+		err = command.Usagef("%s names a path, not only a server", value)
 	}
 	return t.address, err
 }
@@ -70,7 +71,7 @@ func parseAddress(s string) (string, error) {
 	if err != nil {
 		host = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
 		port = strconv.Itoa(protocol.DefaultPort)
-		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		if strings.Contains(host, ":") && notIP(host) {
 			return "", badAddress(s)
 		}
 	}
@@ -79,6 +80,11 @@ func parseAddress(s string) (string, error) {
 		return "", badAddress(s)
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+func notIP(s string) bool {
+	_, err := netip.ParseAddr(s) // which knows the zones of fe80::1%eth0
+	return err != nil
 }
 
 func badAddress(s string) error {

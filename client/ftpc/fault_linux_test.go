@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// relayThrough hands what a server sends to a function before the client gets
+// it, on every connection. The function's error ends the connection.
+func relayThrough(t *testing.T, address string, alter func([]byte) error) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go relay(near, address, alter)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func relay(near net.Conn, address string, alter func([]byte) error) {
+	defer near.Close()
+	far, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	go func() { _, _ = io.Copy(far, near) }()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := far.Read(buffer)
+		if alter(buffer[:n]) != nil || err != nil {
+			return
+		}
+		if _, err := near.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// A file that arrives damaged every time is not stored, and ends with 7.
+func TestDamagedFile(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.WriteFile(filepath.Join(root, "big"), bytes.Repeat([]byte("marker "), 1<<20), 0o666))
+	address = relayThrough(t, address, func(b []byte) error {
+		if i := bytes.Index(b, []byte("marker marker")); i >= 0 {
+			b[i] = 'M'
+		}
+		return nil
+	})
+	cmd := quietCommand(t, address, "get", "big")
+	_ = cmd.Run() // what it returns is checked as the status
+	wantEnd(t, cmd.ProcessState.ExitCode(), statusIntegrity, cmd.Stderr, `^ftpc: get big: .*\nhint: run the same command again\n$`)
+	wantOnly(t, cmd.Dir)
+}
+
+// A connection that breaks off for good ends with 5 and leaves nothing.
+func TestLostConnection(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.WriteFile(filepath.Join(root, "big"), make([]byte, 4<<20), 0o666))
+	address = relayThrough(t, address, func(b []byte) error {
+		if len(b) > 1<<10 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	})
+	cmd := quietCommand(t, address, "get", "big")
+	_ = cmd.Run() // what it returns is checked as the status
+	wantEnd(t, cmd.ProcessState.ExitCode(), statusNetwork, cmd.Stderr, `^ftpc: get big: lost the connection to .*\nhint: run the same command again\n$`)
+	wantOnly(t, cmd.Dir)
+}
+
+// A server whose disk is full says so, and keeps nothing of the file.
+func TestFullServer(t *testing.T) {
+	root := t.TempDir()
+	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("no small file system: %v", err)
+	}
+	t.Cleanup(func() { check(t, unix.Unmount(root, 0)) })
+	address, stop, err := startServer(root)
+	check(t, err)
+	t.Cleanup(func() { check(t, stop()) })
+	cmd := quietCommand(t, address, "put", "big")
+	check(t, os.WriteFile(filepath.Join(cmd.Dir, "big"), make([]byte, 4<<20), 0o666))
+	_ = cmd.Run() // what it returns is checked as the status
+	wantEnd(t, cmd.ProcessState.ExitCode(), statusOther, cmd.Stderr, `^ftpc: put big: no space left on 127\.0\.0\.1:\d+\n$`)
+	wantOnly(t, root)
+}
+
+func wantEnd(t *testing.T, code int, want status, stderr io.Writer, pattern string) {
+	t.Helper()
+	if code != int(want) {
+		t.Errorf("status %d, want %d", code, want)
+	}
+	text := stderr.(*bytes.Buffer).String()
+	if !regexp.MustCompile(pattern).MatchString(text) || strings.Contains(text, "\x1b") {
+		t.Errorf("standard error has %q", text)
+	}
+}

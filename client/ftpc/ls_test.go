@@ -1,0 +1,40 @@
+package main
+
+import (
+	"io/fs"
+	"slices"
+	"testing"
+
+	"ftpd/client"
+)
+
+func TestComparePaths(t *testing.T) {
+	want := []string{"a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b", "ab", "b"}
+	for _, shuffled := range [][]string{
+		{"b", "ab", "a.b", "a-b", "a/b-c", "a/b/c", "a/b", "a"},
+		{"a.b", "a/b", "b", "a", "a/b/c", "ab", "a-b", "a/b-c"},
+	} {
+		slices.SortFunc(shuffled, comparePaths)
+		if !slices.Equal(shuffled, want) {
+			t.Errorf("%q", shuffled)
+		}
+	}
+}
+
+func TestModeText(t *testing.T) {
+	tests := []struct {
+		kind client.Kind
+		mode fs.FileMode
+		want string
+	}{
+		{client.File, 0o644, "-rw-r--r--"},
+		{client.Directory, 0o750, "drwxr-x---"},
+		{client.Symlink, 0o777, "lrwxrwxrwx"},
+		{client.Special, 0, "s---------"},
+	}
+	for _, tt := range tests {
+		if got := modeText(client.Info{Kind: tt.kind, Mode: tt.mode}); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import "fmt"
 // Interest is a set of operations: those to wait for, or those that are ready.
 type Interest uint8
 
+// The operations that can be waited for.
 const (
 	Read  Interest = 1 << iota // reading, accepting
 	Write                      // writing, connecting

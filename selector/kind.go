@@ -8,6 +8,7 @@ import (
 // Kind names the kernel interface that a Selector uses. The zero value is Auto.
 type Kind uint8
 
+// The kernel interfaces; Kinds says which of them this platform has.
 const (
 	Auto      Kind = iota // the best that this platform has
 	Epoll                 // epoll(7), level-triggered: Linux

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-func TestTally(t *testing.T) {
-	tests := []struct {
-		name, in, want string
-		good           bool
-	}{
-		{"passes are counted, their output dropped", `
+var streams = []struct {
+	name, in, want string
+	good           bool
+}{
+	{"passes are counted, their output dropped", `
 {"Action":"start","Package":"a"}
 {"Action":"run","Package":"a","Test":"TestX"}
 {"Action":"output","Package":"a","Test":"TestX","Output":"chatter\n"}
@@ -24,7 +23,7 @@ ok       a                                     1.25s  2 passed, 0 failed, 0 skip
 tests: 90 s
 2 passed, 0 failed, 0 skipped
 `, true},
-		{"a failure shows what its test printed", `
+	{"a failure shows what its test printed", `
 {"Action":"output","Package":"a","Test":"TestX","Output":"    x_test.go:1: wrong\n"}
 {"Action":"fail","Package":"a","Test":"TestX"}
 {"Action":"output","Package":"a","Output":"FAIL\n"}
@@ -39,7 +38,7 @@ ok       b                                     0.00s  1 passed, 0 failed, 0 skip
 tests: 90 s
 1 passed, 1 failed, 0 skipped
 `, false},
-		{"a skip shows its reason", `
+	{"a skip shows its reason", `
 {"Action":"output","Package":"a","Test":"TestX","Output":"    x_test.go:1: needs root\n"}
 {"Action":"skip","Package":"a","Test":"TestX"}
 {"Action":"pass","Package":"a","Test":"TestY"}
@@ -52,7 +51,7 @@ no tests none                                  0.00s
 tests: 90 s
 1 passed, 0 failed, 1 skipped
 `, true},
-		{"a package that breaks outside its tests", `
+	{"a package that breaks outside its tests", `
 {"Action":"pass","Package":"a","Test":"TestX"}
 {"Action":"output","Package":"a","Test":"TestZ","Output":"panic: late\n"}
 {"Action":"output","Package":"a","Output":"exit status 2\n"}
@@ -64,7 +63,7 @@ FAIL     a                                     0.00s  1 passed, 0 failed, 0 skip
 tests: 90 s
 1 passed, 0 failed, 0 skipped
 `, false},
-		{"a package that does not build", `
+	{"a package that does not build", `
 {"ImportPath":"a","Action":"build-output","Output":"a.go:1: undefined: x\n"}
 {"ImportPath":"a","Action":"build-fail"}
 {"Action":"pass","Package":"b","Test":"TestX"}
@@ -75,14 +74,16 @@ ok       b                                     0.00s  1 passed, 0 failed, 0 skip
 tests: 90 s
 1 passed, 0 failed, 0 skipped
 `, false},
-		{"other lines pass through, and nothing ran", "\nwithout the race detector\n{}", `
+	{"other lines pass through, and nothing ran", "\nwithout the race detector\n{}", `
 without the race detector
 {}
 tests: 90 s
 0 passed, 0 failed, 0 skipped
 `, false},
-	}
-	for _, tt := range tests {
+}
+
+func TestTally(t *testing.T) {
+	for _, tt := range streams {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
 			c := newTally(&out, time.Unix(1000, 0))

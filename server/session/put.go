@@ -31,6 +31,8 @@ type put struct {
 	phase   putPhase
 	ended   bool // the client has sent END or CANCEL
 	staging storage.Staging
+	inline  bool          // stored by a single job once END is here
+	parked  int           // bytes of buffers that wait for that END
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
 	jobs    int           // out on the pool
@@ -47,18 +49,42 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 		return nil
 	}
 	p.path = path
-	if p.small() {
-		p.phase = putReceiving // one job does it all when END is here
+	if m.Flags&protocol.PutEager != 0 && m.Size <= inlineMax {
+		p.inline = true
+		p.phase = putReceiving
 		return nil
 	}
-	p.jobs++
-	s.link.Offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
+	p.stage(s)
 	return nil
 }
 
-// small reports that the file is stored by a single job.
-func (p *put) small() bool {
-	return p.request.Flags&protocol.PutEager != 0 && p.request.Size <= inlineMax
+// stage has the staging file made.
+func (p *put) stage(s *Session) {
+	p.phase = putOpening
+	p.jobs++
+	s.link.Offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
+}
+
+// maxParked bounds the bytes that wait in memory for END; what comes above it
+// is staged, for END may never come.
+const maxParked = 256 << 10
+
+// park keeps a block of a small file until END is here.
+func (p *put) park(s *Session, b block) {
+	p.waiting = append(p.waiting, b)
+	p.parked += len(b.buffer.Bytes)
+	s.parked += len(b.buffer.Bytes)
+	if s.parked > maxParked {
+		p.unpark(s)
+		p.inline = false
+		p.stage(s)
+	}
+}
+
+// unpark tells that the blocks of a small file wait no longer.
+func (p *put) unpark(s *Session) {
+	s.parked -= p.parked
+	p.parked = 0
 }
 
 func (p *put) waits() bool { return !p.ended && p.jobs == 0 }
@@ -86,11 +112,14 @@ func (p *put) data(s *Session, b block) {
 		return
 	}
 	p.tree.Add(b.Digest, len(b.Bytes))
-	if p.phase == putOpening || p.small() {
+	switch {
+	case p.inline:
+		p.park(s, b)
+	case p.phase == putOpening:
 		p.waiting = append(p.waiting, b)
-		return
+	default:
+		p.write(s, b)
 	}
-	p.write(s, b)
 }
 
 // check tells whether a block is the next one.
@@ -162,6 +191,7 @@ func (p *put) advance(s *Session) {
 	if !p.ended || p.jobs > 0 || p.phase != putReceiving {
 		return
 	}
+	p.unpark(s)
 	p.phase = putCommitting
 	p.jobs++
 	s.link.Offload(reactor.Slow, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
@@ -186,6 +216,7 @@ func (p *put) fail(s *Session, err error) {
 
 // letGo gives back what a put holds that has failed, once no job uses it.
 func (p *put) letGo(s *Session) {
+	p.unpark(s)
 	for _, b := range p.waiting {
 		p.drop(s, b)
 	}

@@ -334,6 +334,39 @@ func TestBackpressureOfStorage(t *testing.T) {
 	decode[protocol.OK](t, list[0])
 }
 
+// TestManyOpenSmallPuts has as many small files under way as are allowed, all
+// before the first END: what is kept in memory for them is bounded, and input
+// is taken all the same.
+func TestManyOpenSmallPuts(t *testing.T) {
+	h := greeted(t)
+	content := text(60 << 10)
+	var begin, end []byte
+	for id := range uint32(64) {
+		frames := sent(id+1, protocol.Put{Flags: protocol.PutEager, Size: uint64(len(content)), Path: fmt.Sprint("p", id)}, content)
+		tail := len(frames) - len(protocol.Append(nil, 1, protocol.End{}))
+		begin = append(begin, frames[:tail]...)
+		end = append(end, frames[tail:]...)
+	}
+	if list := h.exchange(begin); len(list) > 0 {
+		t.Errorf("replies before END: %v", names(list))
+	}
+	held := 0
+	for b := range h.lent {
+		held += len(b.Bytes)
+	}
+	if held > 1<<20 {
+		t.Errorf("%d bytes of buffers are held for files that may never come whole", held)
+	}
+	if list := h.exchange(end); len(list) != 64 || list[63].Opcode != protocol.OpOK {
+		t.Errorf("%d replies: %v", len(list), names(list))
+	}
+	for id := range 64 {
+		if h.read(fmt.Sprint("p", id)) != content {
+			t.Fatalf("file %d differs", id)
+		}
+	}
+}
+
 func TestFullServer(t *testing.T) {
 	h := newHarness(t)
 	full := session.NewFactory(session.Config{Logger: slog.New(slog.DiscardHandler)}).Session(reactor.Peer{Full: true})

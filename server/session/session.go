@@ -89,7 +89,8 @@ type Session struct {
 	inFlight int      // the most of them
 	served   int      // requests answered so far
 	failed   int      // those answered with ERROR
-	holding  int      // bytes of DATA not yet written to storage
+	holding  int      // bytes of buffers with DATA not yet written to storage
+	parked   int      // those of them that wait for an END
 	moved    time.Time
 
 	producers []producer // requests that want to make output, in turn

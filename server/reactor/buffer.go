@@ -1,6 +1,9 @@
 package reactor
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // The sizes of buffers, in bytes. A buffer is of the smallest that holds what
 // is asked for.
@@ -12,9 +15,9 @@ const (
 
 var bufferSizes = [...]int{SmallBuffer, MediumBuffer, LargeBuffer}
 
-// keepFree bounds the memory that free buffers of one size hold on to, in
-// bytes; the rest goes back to the garbage collector.
-const keepFree = 8 << 20
+// trimAfter is how long free buffers are kept for the next who asks. Then they
+// go back to the garbage collector, so that a load leaves nothing behind.
+const trimAfter = 5 * time.Second
 
 // Buffer is memory lent by the loop. Whoever holds it may use all of Bytes;
 // exactly one holds it at a time.
@@ -77,12 +80,27 @@ func (p *buffers) must(class uint8) *Buffer {
 func (p *buffers) put(b *Buffer) {
 	b.sent, b.len = 0, 0
 	p.lent.Add(-int64(len(b.Bytes)))
-	if len(p.free[b.class])*len(b.Bytes) < keepFree {
+	if int64(len(p.free[b.class])*len(b.Bytes)) < p.limit/4 {
 		p.free[b.class] = append(p.free[b.class], b)
 	}
+}
+
+// idle reports whether any buffer is free.
+func (p *buffers) idle() bool {
+	for _, free := range p.free {
+		if len(free) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // trim lets go of every free buffer.
 func (p *buffers) trim() {
 	clear(p.free[:])
 }
+
+// trimmer trims a loop's buffers when its timer is due.
+type trimmer struct{ loop *Loop }
+
+func (t trimmer) expire(time.Time) { t.loop.buffers.trim() }

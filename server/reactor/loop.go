@@ -37,6 +37,7 @@ type Loop struct {
 	draining bool
 	forced   bool // the time to drain is over
 	drain    timer
+	trim     timer
 	shutdown atomic.Bool
 	abort    atomic.Bool
 	stats    stats
@@ -69,6 +70,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
+	l.trim.owner = trimmer{l}
 	if err := l.listener.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close(), unix.Close(listenFD))
 	}
@@ -253,8 +255,8 @@ func (l *Loop) bury() {
 	}
 	clear(l.dead)
 	l.dead = l.dead[:0]
-	if len(l.conns) == 0 {
-		l.buffers.trim()
+	if l.trim.index == 0 && l.buffers.idle() {
+		l.timers.set(&l.trim, l.now.Add(trimAfter))
 	}
 }
 

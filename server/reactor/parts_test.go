@@ -155,7 +155,9 @@ func TestBuffers(t *testing.T) {
 	if p.get(MediumBuffer-1) != first {
 		t.Error("a free buffer is not used again")
 	}
-	p.trim()
+	if p.trim(); p.idle() {
+		t.Error("buffers are free after a trim")
+	}
 	if n := testing.AllocsPerRun(100, func() { p.put(p.get(SmallBuffer)) }); n > 0 {
 		t.Errorf("%v allocations to lend a buffer", n)
 	}

@@ -27,7 +27,7 @@ func FuzzSession(f *testing.F) {
 			if choice == 0 || h.session.Paused() {
 				h.run()
 			}
-			cut := min(len(rest), 1+int(choice)*97)
+			cut := min(len(rest), 1+int(choice)*1997)
 			paused := h.session.Paused()
 			left := h.feed(rest[:cut])
 			if paused && len(left) == cut && h.finished == "" {

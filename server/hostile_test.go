@@ -119,7 +119,8 @@ func TestHostileBytes(t *testing.T) {
 		if random.IntN(2) == 0 {
 			garbage = append(append([]byte{}, hello...), garbage...)
 		}
-		group.Go(func() { speak(t, d.address, garbage, random.IntN(2) == 0) })
+		thenClose := random.IntN(2) == 0
+		group.Go(func() { speak(t, d.address, garbage, thenClose) })
 	}
 	group.Wait()
 }

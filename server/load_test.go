@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -45,8 +46,11 @@ func TestThousandClients(t *testing.T) {
 		})
 	}
 	group.Wait()
-	threads := d.threads()
-	t.Logf("%d clients put and got %d bytes each; the server has %d threads", clients, size, threads)
+	threads, err := strconv.Atoi(d.status("Threads"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d clients put and got %d bytes each; the server has %d threads at most %s of memory", clients, size, threads, d.status("VmHWM"))
 	if threads > maxThreads {
 		t.Errorf("the server has %d threads", threads)
 	}

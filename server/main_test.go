@@ -131,21 +131,20 @@ func (d *daemon) signal(s os.Signal) {
 	}
 }
 
-// threads returns the number of threads of the server, where the system tells.
-func (d *daemon) threads() int {
+// status returns a field of what the system tells of the server's process.
+func (d *daemon) status(field string) string {
 	d.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
 	if err != nil {
-		d.t.Skipf("threads cannot be counted here: %v", err)
+		d.t.Skipf("this system does not tell of processes: %v", err)
 	}
-	var n int
 	for line := range strings.Lines(string(status)) {
-		if _, err := fmt.Sscanf(line, "Threads: %d", &n); err == nil {
-			return n
+		if name, value, _ := strings.Cut(line, ":"); name == field {
+			return strings.TrimSpace(value)
 		}
 	}
-	d.t.Fatal("no count of threads")
-	return 0
+	d.t.Fatalf("no field %s", field)
+	return ""
 }
 
 func dial(t testing.TB, address string) *client.Client {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"time"
@@ -94,7 +93,7 @@ func (r *redrawn) finish(c counts, well bool) {
 		r.bar.ChangeMax64(c.moved)
 	}
 	_ = r.bar.Finish() // fails only where standard error does
-	_, _ = io.WriteString(r.out.errFile, "\n")
+	_, _ = r.out.errFile.WriteString("\n")
 }
 
 // emptyBar makes the bar of a job that had no bytes to move: the library has
@@ -113,7 +112,7 @@ func (r *redrawn) clear() {
 		return
 	}
 	r.blank = true
-	_, _ = io.WriteString(r.out.errFile, eraseLine(terminalWidth(r.out.errFile)))
+	_, _ = r.out.errFile.WriteString(eraseLine(terminalWidth(r.out.errFile)))
 }
 
 // eraseLine returns what blanks the line the cursor is in.

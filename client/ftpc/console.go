@@ -90,8 +90,7 @@ func (c *console) fail(err error) {
 func (c *console) subject(err error, name string) string {
 	subject := "ftpc"
 	cmd := c.command
-	var usage *command.UsageError
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		cmd = usage.Command
 	}
 	if cmd == "" {

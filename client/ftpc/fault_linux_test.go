@@ -65,7 +65,7 @@ func TestDamagedFile(t *testing.T) {
 	cmd := quietCommand(t, address, "get", "big")
 	_ = cmd.Run() // what it returns is checked as the status
 	wantEnd(t, cmd.ProcessState.ExitCode(), statusIntegrity, cmd.Stderr, `^ftpc: get big: .*\nhint: run the same command again\n$`)
-	wantOnly(t, cmd.Dir)
+	wantNothing(t, cmd.Dir)
 }
 
 // A connection that breaks off for good ends with 5 and leaves nothing.
@@ -81,7 +81,7 @@ func TestLostConnection(t *testing.T) {
 	cmd := quietCommand(t, address, "get", "big")
 	_ = cmd.Run() // what it returns is checked as the status
 	wantEnd(t, cmd.ProcessState.ExitCode(), statusNetwork, cmd.Stderr, `^ftpc: get big: lost the connection to .*\nhint: run the same command again\n$`)
-	wantOnly(t, cmd.Dir)
+	wantNothing(t, cmd.Dir)
 }
 
 // A server whose disk is full says so, and keeps nothing of the file.
@@ -98,7 +98,7 @@ func TestFullServer(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(cmd.Dir, "big"), make([]byte, 4<<20), 0o666))
 	_ = cmd.Run() // what it returns is checked as the status
 	wantEnd(t, cmd.ProcessState.ExitCode(), statusOther, cmd.Stderr, `^ftpc: put big: no space left on 127\.0\.0\.1:\d+\n$`)
-	wantOnly(t, root)
+	wantNothing(t, root)
 }
 
 func wantEnd(t *testing.T, code int, want status, stderr io.Writer, pattern string) {

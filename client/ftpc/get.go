@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -64,14 +65,11 @@ func runGet(c *call) error {
 
 // checkGet refuses what cannot be meant.
 func checkGet(c *call, remotes []string, p place) error {
-	for _, remote := range remotes {
-		if remote == dash {
-			usage := command.Usagef("- is standard output, which nothing can be got from")
-			usage.Hint = "./- is a file of that name on the server"
-			return usage
-		}
-	}
 	switch {
+	case slices.Contains(remotes, dash):
+		usage := command.Usagef("- is standard output, which nothing can be got from")
+		usage.Hint = "./- is a file of that name on the server"
+		return usage
 	case isURL(p.path) || isURL(p.dir):
 		return command.Usagef("the files can only be written to this machine")
 	case p.path == dash && p.recursive:
@@ -188,8 +186,7 @@ func (t *transfer) getStream(ctx context.Context, remote, local string) (client.
 		return client.Result{}, &client.LocalError{Op: "open", Path: local, Err: err}
 	}
 	result, err := t.call.client.Get(ctx, remote, f, &client.GetOptions{Progress: t.progress})
-	var fault *client.LocalError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*client.LocalError](err); ok {
 		err = &client.LocalError{Op: fault.Op, Path: local, Err: fault.Err}
 	}
 	if closeErr := f.Close(); err == nil && closeErr != nil {

@@ -88,8 +88,7 @@ func (s setting) words(err error, name string) (text, hint string) {
 	case errors.Is(err, errNoMatch):
 		return errNoMatch.Error() + " on " + s.address, ""
 	}
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		err = f.err // its name is printed before
 	}
 	return visible(err.Error()), ""

@@ -234,6 +234,32 @@ func TestBarGivesWayToErrors(t *testing.T) {
 	wantScreen(t, lines, `^ftpc: get nope: not found on `, `^ftpc: get a\\x1b\[2J: not found on `, `^ftpc: get: 2 of 3 failed$`)
 }
 
+// A bar that is on the screen is taken off it before the error.
+func TestBarIsTakenOff(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.WriteFile(filepath.Join(root, "big"), make([]byte, 4<<20), 0o666))
+	address, _, release := stallAfter(t, address, 2<<20)
+	defer release()
+	term := openTerminal(t)
+	cmd := term.command(address, "get", "big")
+	check(t, cmd.Start())
+	term.waitFor(`4\d% \|█`)
+	check(t, cmd.Process.Signal(os.Interrupt))
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != int(statusInterrupted) {
+		t.Errorf("ended with %v", err)
+	}
+	wantScreen(t, term.screen(), `^ftpc: get: interrupted$`)
+}
+
+// Content on a terminal has it for itself.
+func TestNoBarBesideContent(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.WriteFile(filepath.Join(root, "a"), []byte("content\n"), 0o666))
+	term := openTerminal(t)
+	check(t, term.command(address, "get", "a", "-").Run())
+	wantScreen(t, term.screen(), `^content$`)
+}
+
 // Objects and bar share a terminal without mixing.
 func TestBarGivesWayToOutput(t *testing.T) {
 	root, address := serveTemp(t)

@@ -44,8 +44,10 @@ func (w withServer) Run() int {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build ftpd: %w\n%s", err, out))
 	}
-	os.Setenv("GORACE", raceOptions)
-	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	path := dir + string(filepath.ListSeparator) + os.Getenv("PATH")
+	if err := errors.Join(os.Setenv("PATH", path), os.Setenv("GORACE", raceOptions)); err != nil {
+		return fail(err)
+	}
 	return w.m.Run()
 }
 

@@ -64,14 +64,14 @@ func (c *call) match(pattern string) ([]source, error) {
 }
 
 // errNoMatch reads as "matches nothing on ADDRESS".
-var errNoMatch error = &noMatch{}
+var errNoMatch error = &noMatchError{}
 
-type noMatch struct{}
+type noMatchError struct{}
 
-func (*noMatch) Error() string { return "matches nothing" }
+func (*noMatchError) Error() string { return "matches nothing" }
 
 // Is makes a pattern without a match the same as a path that is not there.
-func (*noMatch) Is(target error) bool { return target == client.ErrNotFound }
+func (*noMatchError) Is(target error) bool { return target == client.ErrNotFound }
 
 // isDirectory tells whether a source is a directory or a link to one.
 func (c *call) isDirectory(ctx context.Context, s source) (bool, error) {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,6 @@ func main() {
 type event struct {
 	Action     string
 	Package    string
-	ImportPath string // in place of Package where the package did not build
 	Test       string
 	Output     string
 	Elapsed    float64 // seconds
@@ -54,7 +54,6 @@ type tally struct {
 	printed  map[test]*strings.Builder
 	packages map[string]*counts
 	total    counts
-	broken   bool // a package failed outside its tests, or did not build
 }
 
 func newTally(out io.Writer, begun time.Time) *tally {
@@ -89,8 +88,6 @@ func (t *tally) event(e event) {
 		t.keep(test{e.Package, e.Test}, e.Output)
 	case "build-output":
 		t.print(e.Output)
-	case "build-fail":
-		t.broken = true
 	case "pass", "fail", "skip":
 		if e.Test == "" {
 			t.packageEnded(e)
@@ -140,7 +137,7 @@ func (t *tally) testEnded(e event) {
 func (t *tally) packageEnded(e event) {
 	rest := t.rest(e.Package)
 	if e.Action == "fail" {
-		t.broken = true
+		t.packageFailed(e.Package)
 		for _, of := range rest {
 			t.print(t.printed[of].String())
 		}
@@ -156,6 +153,14 @@ func (t *tally) packageEnded(e event) {
 	}
 }
 
+// packageFailed counts a package that failed, or did not build, without a test
+// that did: it is one failure.
+func (t *tally) packageFailed(pkg string) {
+	if c := t.packages[pkg]; c == nil || c.failed == 0 {
+		t.total.failed++
+	}
+}
+
 // rest returns what a package and its unfinished tests printed, in order.
 func (t *tally) rest(pkg string) []test {
 	var rest []test
@@ -168,23 +173,23 @@ func (t *tally) rest(pkg string) []test {
 	return rest
 }
 
+var coverage = regexp.MustCompile(`(?m)^coverage: (\S+% of statements)`)
+
 // coverage finds the figure among what the package printed.
 func (t *tally) coverage(pkg string) string {
 	printed := t.printed[test{pkg: pkg}]
 	if printed == nil {
 		return ""
 	}
-	_, figure, found := strings.Cut(printed.String(), "coverage: ")
-	if !found {
-		return ""
+	if figure := coverage.FindStringSubmatch(printed.String()); figure != nil {
+		return ", " + figure[1]
 	}
-	figure, _, _ = strings.Cut(figure, "%")
-	return ", " + figure + "% of statements"
+	return ""
 }
 
 // close prints the sum, and reports whether tests ran and all went well.
 func (t *tally) close(now time.Time) bool {
 	t.print(fmt.Sprintf("\ntests: %.0f s\n", now.Sub(t.begun).Seconds()))
 	t.print(t.total.String() + "\n")
-	return t.outErr == nil && !t.broken && t.total.failed == 0 && t.total.passed > 0
+	return t.outErr == nil && t.total.failed == 0 && t.total.passed > 0
 }

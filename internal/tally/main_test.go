@@ -42,6 +42,7 @@ tests: 90 s
 {"Action":"output","Package":"a","Test":"TestX","Output":"    x_test.go:1: needs root\n"}
 {"Action":"skip","Package":"a","Test":"TestX"}
 {"Action":"pass","Package":"a","Test":"TestY"}
+{"Action":"output","Package":"a","Output":"coverage: [no statements]\n"}
 {"Action":"pass","Package":"a","Elapsed":0}
 {"Action":"skip","Package":"none","Elapsed":0}`, `
     x_test.go:1: needs root
@@ -61,18 +62,22 @@ panic: late
 FAIL     a                                     0.00s  1 passed, 0 failed, 0 skipped
 
 tests: 90 s
-1 passed, 0 failed, 0 skipped
+1 passed, 1 failed, 0 skipped
 `, false},
 	{"a package that does not build", `
 {"ImportPath":"a","Action":"build-output","Output":"a.go:1: undefined: x\n"}
 {"ImportPath":"a","Action":"build-fail"}
+{"Action":"output","Package":"a","Output":"FAIL a [build failed]\n"}
+{"Action":"fail","Package":"a","Elapsed":0}
 {"Action":"pass","Package":"b","Test":"TestX"}
 {"Action":"pass","Package":"b","Elapsed":0}`, `
 a.go:1: undefined: x
+FAIL a [build failed]
+FAIL     a                                     0.00s
 ok       b                                     0.00s  1 passed, 0 failed, 0 skipped
 
 tests: 90 s
-1 passed, 0 failed, 0 skipped
+1 passed, 1 failed, 0 skipped
 `, false},
 	{"other lines pass through, and nothing ran", "\nwithout the race detector\n{}", `
 without the race detector

@@ -20,8 +20,8 @@ UNIX_TARGETS   := linux/386 linux/arm64 darwin/arm64 freebsd/amd64 openbsd/amd64
 CLIENT_TARGETS := windows/amd64
 CLIENT_PACKAGES := ./client/... ./protocol/... ./selector/...
 
-# in-modules runs a command in the directory of each module.
-in-modules = set -e; for module in $(MODULES); do (cd $$module && $(1)); done
+# in-modules runs a command in the directory of each module, also after it failed in one.
+in-modules = failed=0; for module in $(MODULES); do (cd $$module && $(1)) || failed=1; done; test $$failed = 0
 
 .DEFAULT_GOAL := help
 

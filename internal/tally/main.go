@@ -31,11 +31,11 @@ func main() {
 
 // event is what "go doc test2json" describes.
 type event struct {
-	Action     string
-	Package    string
-	Test       string
-	Output     string
-	Elapsed    float64 // seconds
+	Action  string
+	Package string
+	Test    string
+	Output  string
+	Elapsed float64 // seconds
 }
 
 type counts struct{ passed, failed, skipped int }

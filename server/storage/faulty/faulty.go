@@ -121,7 +121,7 @@ func (s *Storage) Open(path storage.Path) (storage.File, error) {
 		return f, nil
 	}
 	if f.inner != nil {
-		f.inner.Close()
+		_ = f.inner.Close()
 	}
 	return nil, err
 }
@@ -137,7 +137,7 @@ func (s *Storage) List(path storage.Path, recursive bool) (storage.Lister, error
 		return l, nil
 	}
 	if l.inner != nil {
-		l.inner.Close()
+		_ = l.inner.Close()
 	}
 	return nil, err
 }
@@ -153,7 +153,7 @@ func (s *Storage) Create(path storage.Path, options storage.CreateOptions) (stor
 		return st, nil
 	}
 	if st.inner != nil {
-		st.inner.Abort()
+		_ = st.inner.Abort()
 	}
 	return nil, err
 }

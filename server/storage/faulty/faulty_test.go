@@ -32,7 +32,7 @@ func open(t *testing.T, hooks faulty.Hooks) (*faulty.Storage, *local.Store) {
 }
 
 // every does each operation on what it can and returns its error.
-func every(s storage.Storage, inner storage.Storage) map[faulty.Op]func() error {
+func every(s storage.Storage) map[faulty.Op]func() error {
 	opened := func(use func(storage.File) error) func() error {
 		return func() error {
 			f, err := s.Open("f")
@@ -101,7 +101,7 @@ func TestEveryOperationCanFail(t *testing.T) {
 				continue // every removes nothing, so there is no success to spoil
 			}
 			s, inner := open(t, hooks)
-			do := every(s, inner)[op]
+			do := every(s)[op]
 			if err := do(); !errors.Is(err, errDisk) {
 				t.Errorf("%v, %s: %v", op, when, err)
 			}

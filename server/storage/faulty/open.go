@@ -60,7 +60,7 @@ func (st *staging) WriteAt(p []byte, offset int64) (n int, err error) {
 // fails, nothing is left behind.
 func (st *staging) Commit(attributes storage.Attributes) (info storage.Info, err error) {
 	if err := st.hooks.Before(StagingCommit, st.path); err != nil {
-		st.inner.Abort()
+		_ = st.inner.Abort()
 		return info, err
 	}
 	if info, err = st.inner.Commit(attributes); err != nil {

@@ -25,7 +25,7 @@ func (st *staging) Commit(attributes storage.Attributes) (storage.Info, error) {
 	}
 	info, published, err := st.publish(fd, attributes)
 	if !published {
-		st.home.unlink()
+		_ = st.home.unlink()
 	}
 	st.release(fd)
 	return info, st.store.fail(st.path, err)

@@ -34,7 +34,7 @@ func (d *directory) fd() int { return int(d.file.Fd()) }
 
 func (d *directory) close() {
 	if !d.shared {
-		d.file.Close()
+		_ = d.file.Close()
 	}
 }
 
@@ -54,11 +54,11 @@ func (s *Store) openDirectory(path storage.Path) (directory, error) {
 	}
 	d := directory{file: file, path: path}
 	if err := unix.Fstat(d.fd(), &d.stat); err != nil {
-		file.Close()
+		_ = file.Close()
 		return directory{}, err
 	}
 	if uint32(d.stat.Mode)&0o7777 == privateMode {
-		file.Close()
+		_ = file.Close()
 		return directory{}, errPrivate
 	}
 	return d, nil
@@ -78,10 +78,6 @@ func (p place) lstat() (unix.Stat_t, error) { return lstat(p.fd(), p.name) }
 
 func (p place) unlink() error {
 	return retry(func() error { return unix.Unlinkat(p.fd(), p.name, 0) })
-}
-
-func (p place) rmdir() error {
-	return retry(func() error { return unix.Unlinkat(p.fd(), p.name, unix.AT_REMOVEDIR) })
 }
 
 // at calls do with the name that path ends in, in its open directory.

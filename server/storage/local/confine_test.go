@@ -377,8 +377,8 @@ func TestLinksThatFlip(t *testing.T) {
 						t.Errorf("%s: %v", path, err)
 					}
 				}
-				os.Mkdir(w.root+"/other/d", 0o755)
-				os.WriteFile(w.root+"/other/d/f", nil, 0o644)
+				_ = os.Mkdir(w.root+"/other/d", 0o755)
+				_ = os.WriteFile(w.root+"/other/d/f", nil, 0o644)
 			}
 			stop.Store(true)
 			wg.Wait()

@@ -88,8 +88,8 @@ func (s *Store) tryInstance() (*instance, error) {
 		return nil, err
 	}
 	if err := i.makeDirectory(staging); err != nil {
-		unix.Unlinkat(int(staging.Fd()), i.name+lockSuffix, 0)
-		i.lock.Close()
+		_ = unix.Unlinkat(int(staging.Fd()), i.name+lockSuffix, 0)
+		_ = i.lock.Close()
 		return nil, err
 	}
 	return i, nil
@@ -139,7 +139,7 @@ func (i *instance) takeLock(staging *os.File) error {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		i.lock.Close()
+		_ = i.lock.Close()
 		return err
 	}
 	i.umask = ^uint32(stat.Mode) & 0o777
@@ -165,11 +165,11 @@ func (s *Store) closeInstance() {
 	if i == nil {
 		return
 	}
-	i.file.Close()
+	_ = i.file.Close()
 	if staging, err := openStaging(s.top); err == nil {
 		s.removeInstance(staging, i.name)
-		staging.Close()
+		_ = staging.Close()
 	}
-	i.lock.Close()
-	unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	_ = i.lock.Close()
+	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
 }

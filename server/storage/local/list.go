@@ -170,7 +170,7 @@ func (l *lister) enter(at *level, name, path string) error {
 		// left of it is read before.
 		names, err := at.file.Readdirnames(-1)
 		if err != nil {
-			child.file.Close()
+			_ = child.file.Close()
 			return l.fail(path, err)
 		}
 		at.names = append(at.names, names...)

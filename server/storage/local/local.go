@@ -80,7 +80,7 @@ func Open(dir string, options Options) (*Store, error) {
 	}
 	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}}
 	if err := s.openTop(); err != nil {
-		root.Close()
+		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
 	if !options.ReadOnly {
@@ -109,7 +109,7 @@ func (s *Store) openTop() error {
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(top.Fd()), &stat); err != nil {
-		top.Close()
+		_ = top.Close()
 		return &fs.PathError{Op: "fstat", Path: s.root.Name(), Err: err}
 	}
 	s.top, s.topID, s.escapes = top, idOf(&stat), escapeError(s.root)
@@ -133,7 +133,7 @@ func (s *Store) Close() error {
 
 	// Abort takes s.mu, so it is called without it.
 	for _, st := range open {
-		st.Abort()
+		_ = st.Abort()
 	}
 	s.closeInstance()
 	err := s.top.Close()

@@ -146,7 +146,7 @@ func asNobody(t *testing.T, do func()) {
 	done := make(chan bool)
 	go func() {
 		runtime.LockOSThread()
-		unix.SetfsuidRetUid(65534)
+		_, _ = unix.SetfsuidRetUid(65534)
 		now, _ := unix.SetfsuidRetUid(65534)
 		if now == 65534 {
 			do()

@@ -47,7 +47,7 @@ func openRegular(dirfd int, name string) (fd int, err error) {
 		err = regular(&stat)
 	}
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil

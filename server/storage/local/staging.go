@@ -163,7 +163,7 @@ func (st *staging) besideTarget(i *instance, parent *directory) error {
 
 func (st *staging) dropRecord() {
 	if st.record != "" {
-		unix.Unlinkat(st.store.instance.fd(), st.record, 0)
+		_ = unix.Unlinkat(st.store.instance.fd(), st.record, 0)
 	}
 }
 
@@ -172,8 +172,8 @@ func (s *Store) enlist(st *staging) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		st.close()
-		st.home.unlink()
+		_ = st.close()
+		_ = st.home.unlink()
 		return fs.ErrClosed
 	}
 	s.staged[st] = struct{}{}
@@ -199,7 +199,7 @@ func (st *staging) Abort() error {
 
 // release gives up all that a sealed staging file holds but its name.
 func (st *staging) release(fd int) {
-	unix.Close(fd)
+	_ = unix.Close(fd)
 	st.dropRecord()
 	if st.record != "" {
 		st.home.close()

@@ -36,7 +36,7 @@ func child(dir string) {
 		}
 	}
 	fmt.Println("staged", err)
-	io.Copy(io.Discard, os.Stdin)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 // startChild runs child on dir until kill is called.
@@ -52,7 +52,7 @@ func startChild(t *testing.T, dir string) (kill func()) {
 	check(t, cmd.Start())
 	kill = sync.OnceFunc(func() {
 		check(t, cmd.Process.Kill()) // SIGKILL
-		cmd.Wait()
+		_ = cmd.Wait()
 	})
 	t.Cleanup(kill)
 	childLine(t, bufio.NewReader(out), "staged <nil>")

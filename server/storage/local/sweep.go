@@ -24,7 +24,7 @@ func (s *Store) sweep() {
 	for _, name := range instanceNames(staging) {
 		s.sweepInstance(staging, name)
 	}
-	unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
 }
 
 // instanceNames returns each instance once, whether its directory, its lock or
@@ -66,12 +66,12 @@ func (s *Store) removeInstance(staging *os.File, name string) (files int) {
 	fd := int(staging.Fd())
 	if l, err := openChild(fd, name); err == nil {
 		files = s.removeStaged(l.file, name)
-		l.file.Close()
+		_ = l.file.Close()
 	}
 	if err := unix.Unlinkat(fd, name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
 		return files
 	}
-	unix.Unlinkat(fd, name+lockSuffix, 0)
+	_ = unix.Unlinkat(fd, name+lockSuffix, 0)
 	return files
 }
 
@@ -86,7 +86,7 @@ func (s *Store) removeStaged(instance *os.File, instanceName string) (files int)
 		} else {
 			files++
 		}
-		unix.Unlinkat(int(instance.Fd()), name, 0)
+		_ = unix.Unlinkat(int(instance.Fd()), name, 0)
 	}
 	return files
 }
@@ -105,7 +105,7 @@ func (s *Store) removeBeside(record storage.Path) {
 		return
 	}
 	if d, err := s.openDirectory(path.Dir()); err == nil {
-		unix.Unlinkat(d.fd(), name, 0)
+		_ = unix.Unlinkat(d.fd(), name, 0)
 		d.close()
 	}
 }

@@ -41,7 +41,7 @@ func openChild(dirfd int, name string) (level, error) {
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return level{}, err
 	}
 	return level{file: os.NewFile(uintptr(fd), name), id: idOf(&stat)}, nil
@@ -53,7 +53,7 @@ func (t *trail) last() *level { return &t.levels[len(t.levels)-1] }
 // one where the trail is long.
 func (t *trail) push(l level) {
 	if len(t.levels) >= maxOpen {
-		t.last().file.Close()
+		_ = t.last().file.Close()
 		t.last().file = nil
 	}
 	t.levels = append(t.levels, l)
@@ -73,7 +73,7 @@ func (t *trail) pop() error {
 		return err
 	}
 	if parent.id != t.last().id {
-		parent.file.Close()
+		_ = parent.file.Close()
 		return unix.ESTALE
 	}
 	t.last().file = parent.file
@@ -83,7 +83,7 @@ func (t *trail) pop() error {
 func (t *trail) close() {
 	for _, l := range t.levels {
 		if l.file != nil {
-			l.file.Close()
+			_ = l.file.Close()
 		}
 	}
 	t.levels = nil

@@ -112,7 +112,7 @@ func TestFlagsInReadme(t *testing.T) {
 func TestUsageInReadme(t *testing.T) {
 	readme := section(t, document(t, "README.md"), "## ftpc")
 	program := build(t, "client/ftpc")
-	usages := regexp.MustCompile(`(?m)^    ftpc (\w+) .*$`).FindAllStringSubmatch(readme, -1)
+	usages := regexp.MustCompile(`(?m)^ {4}ftpc (\w+) .*$`).FindAllStringSubmatch(readme, -1)
 	if len(usages) < 10 {
 		t.Fatalf("%d commands", len(usages))
 	}

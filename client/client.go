@@ -67,8 +67,7 @@ func dialError(ctx context.Context, address string, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return fmt.Errorf("dial %s: %w", printable(address), cause)
 	}
-	var said *Error
-	if errors.As(err, &said) {
+	if _, said := errors.AsType[*Error](err); said {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -134,8 +133,7 @@ func foreign(in *receiver, address string, err error) error {
 		}
 		return &Error{Op: "dial", Path: address, Code: protocol.Unsupported, Message: message}
 	}
-	var found *protocol.ProtocolError
-	if errors.As(err, &found) {
+	if _, found := errors.AsType[*protocol.ProtocolError](err); found {
 		return broken(err)
 	}
 	return err

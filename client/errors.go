@@ -126,8 +126,7 @@ func (e *LocalError) Unwrap() error { return e.Err }
 
 // localError gives an error of package os its place, without its path twice.
 func localError(op, path string, err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
 	}
 	return &LocalError{Op: op, Path: path, Err: err}

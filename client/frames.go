@@ -64,8 +64,9 @@ func (c *conn) connectionFrame(f protocol.Frame) error {
 		return nil
 	case protocol.OpError:
 		return lastError(f, "connection", "")
+	default:
+		return violation("%s came unasked", f.Opcode)
 	}
-	return violation("%s came unasked", f.Opcode)
 }
 
 // lastError makes an error of an ERROR that ends a connection.

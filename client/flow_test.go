@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -25,260 +23,6 @@ func (p *peer) entries(id uint32, n int) {
 			batch.List = append(batch.List, protocol.Entry{Path: fmt.Sprintf("file-%d", sent), Meta: metaOfFile(nil)})
 		}
 		p.send(id, batch)
-	}
-}
-
-// The body of a loop over a listing may use the client, however far the
-// listing is ahead.
-func TestListBodyUsesClient(t *testing.T) {
-	const n = 50_000
-	c := withPeer(t, peerOptions{}, func(p *peer) {
-		list := p.expect(protocol.OpList)
-		p.entries(list.Request, n)
-		p.send(list.Request, protocol.OK{Count: n})
-		for {
-			f, ok := p.next()
-			if !ok || f.Opcode == protocol.OpBye {
-				return
-			}
-			p.send(f.Request, metaOfFile(nil))
-		}
-	})
-	ctx := limit(t)
-	seen := 0
-	for e, err := range c.List(ctx, "", ListOptions{Recursive: true}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seen%5000 == 0 {
-			if _, err := c.Stat(ctx, e.Path); err != nil {
-				t.Fatal(err)
-			}
-		}
-		seen++
-	}
-	if seen != n {
-		t.Errorf("%d entries came, not %d", seen, n)
-	}
-}
-
-// A listing without end that nobody reads while others wait is not kept beyond
-// its limit, and ends with an error.
-func TestOvergrownListing(t *testing.T) {
-	o := peerOptions{limits: func(l *limits) { l.listAhead, l.listMost = 64<<10, 1<<20 }}
-	c := withPeer(t, o, func(p *peer) {
-		list := p.expect(protocol.OpList)
-		p.entries(list.Request, 1000)
-		stat := p.expect(protocol.OpStat)
-		cancelled := make(chan struct{})
-		go func() {
-			p.expect(protocol.OpCancel)
-			close(cancelled)
-			p.drain()
-		}()
-		for {
-			select {
-			case <-cancelled:
-				p.fail(list.Request, protocol.Cancelled)
-				p.send(stat.Request, metaOfFile(nil))
-				return
-			default:
-				p.entries(list.Request, 1000)
-			}
-		}
-	})
-	ctx := limit(t)
-	var last error
-	seen := 0
-	for _, err := range c.List(ctx, "", ListOptions{}) {
-		if last = err; err == nil && seen == 0 {
-			if _, err := c.Stat(ctx, "a"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		seen++
-	}
-	if !errors.Is(last, ErrTooLarge) || seen < 1000 {
-		t.Errorf("%v after %d entries", last, seen)
-	}
-}
-
-// A GET whose writer is slow does not hold up others: it is set aside, goes on
-// where it was, and brings the same bytes.
-func TestSlowWriter(t *testing.T) {
-	content := bytesOf(40*protocol.BlockSize + 9)
-	var gets []protocol.Get
-	o := peerOptions{limits: func(l *limits) { l.getAhead, l.patience = 3*protocol.BlockBuffer, time.Millisecond }}
-	c := withPeer(t, o, func(p *peer) {
-		h := &slowPeer{peer: p, content: content}
-		h.serve()
-		gets = h.gets
-	})
-	ctx := limit(t)
-	var got bytes.Buffer
-	calls := 0
-	result, err := c.Get(ctx, "a", writerFunc(func(b []byte) (int, error) {
-		if calls++; calls == 1 || calls == 20 {
-			if _, err := c.Stat(ctx, "b"); err != nil {
-				t.Error(err)
-			}
-		}
-		return got.Write(b)
-	}), nil)
-	if err != nil || !bytes.Equal(got.Bytes(), content) || result.Digest != treeOf(content) || result.Size != int64(len(content)) {
-		t.Fatalf("%d bytes, %v", got.Len(), err)
-	}
-	_ = c.Close()
-	waitFor(t, func() bool { return len(gets) > 0 })
-	if len(gets) < 3 {
-		t.Fatalf("there were %d GETs, and not 3: nothing was set aside", len(gets))
-	}
-	for i, m := range gets[1:] {
-		if m.Offset <= gets[i].Offset || m.Flags&protocol.GetIfMatch == 0 || m.ETag != 7 {
-			t.Errorf("the GET that goes on is %+v", m)
-		}
-	}
-}
-
-// slowPeer answers GETs as far as the client takes them, obeys CANCEL, and
-// answers every STAT behind the next CANCEL.
-type slowPeer struct {
-	*peer
-	content   []byte
-	gets      []protocol.Get
-	mu        sync.Mutex
-	cancelled map[uint32]bool
-	stats     []uint32
-	running   sync.WaitGroup
-}
-
-func (s *slowPeer) serve() {
-	s.cancelled = map[uint32]bool{}
-	defer s.running.Wait()
-	for {
-		f, ok := s.next()
-		switch {
-		case !ok || f.Opcode == protocol.OpBye:
-			return
-		case f.Opcode == protocol.OpGet:
-			m := decoded[protocol.Get](s.peer, f)
-			s.gets = append(s.gets, m)
-			s.running.Go(func() { s.get(f.Request, m.Offset) })
-		case f.Opcode == protocol.OpCancel:
-			s.mu.Lock()
-			s.cancelled[f.Request] = true
-			s.mu.Unlock()
-			for _, id := range s.stats {
-				s.running.Go(func() { s.send(id, metaOfFile(nil)) })
-			}
-			s.stats = nil
-		case f.Opcode == protocol.OpStat:
-			s.stats = append(s.stats, f.Request)
-		}
-	}
-}
-
-func (s *slowPeer) get(id uint32, offset uint64) {
-	s.send(id, metaOfFile(s.content))
-	var tree protocol.Tree
-	for size := uint64(len(s.content)); offset < size; {
-		s.mu.Lock()
-		cancelled := s.cancelled[id]
-		s.mu.Unlock()
-		if cancelled {
-			s.fail(id, protocol.Cancelled)
-			return
-		}
-		end := protocol.BlockEnd(offset, size)
-		s.data(id, offset, s.content[offset:end])
-		tree.Add(protocol.BlockDigest(s.content[offset:end]), int(end-offset))
-		offset = end
-	}
-	s.send(id, protocol.End{Size: tree.Size(), ETag: 7, Algorithm: protocol.XXH3Tree, Digest: tree.Sum()})
-}
-
-// A set-aside GET of a file that has changed since is ErrChanged.
-func TestSlowWriterChanged(t *testing.T) {
-	content := bytesOf(40 * protocol.BlockSize)
-	o := peerOptions{limits: func(l *limits) {
-		l.getAhead, l.patience = 3*protocol.BlockBuffer, time.Millisecond
-		l.closeWait = 10 * time.Millisecond // the script answers no CANCEL at the end
-	}}
-	c := withPeer(t, o, func(p *peer) {
-		h := &slowPeer{peer: p, content: content, cancelled: map[uint32]bool{}}
-		get := p.expect(protocol.OpGet)
-		go h.get(get.Request, 0)
-		stat := p.expect(protocol.OpStat)
-		p.expect(protocol.OpCancel)
-		h.mu.Lock()
-		h.cancelled[get.Request] = true
-		h.mu.Unlock()
-		p.send(stat.Request, metaOfFile(nil))
-		again := p.expect(protocol.OpGet)
-		m := metaOfFile(content)
-		m.ETag++
-		p.send(again.Request, m)
-		p.drain()
-	})
-	ctx := limit(t)
-	once := false
-	_, err := c.Get(ctx, "a", writerFunc(func(b []byte) (int, error) {
-		if !once {
-			once = true
-			_, err := c.Stat(ctx, "b")
-			return len(b), err
-		}
-		return len(b), nil
-	}), nil)
-	if !errors.Is(err, ErrChanged) {
-		t.Error(err)
-	}
-}
-
-// A file can be piped from a server to itself on one connection.
-func TestPipe(t *testing.T) {
-	content := bytesOf(30*protocol.BlockSize + 1)
-	var server *honest
-	started := make(chan struct{})
-	o := peerOptions{limits: func(l *limits) { l.getAhead = 2 * protocol.BlockBuffer }}
-	c := withPeer(t, o, func(p *peer) {
-		server = newHonest(p, map[string][]byte{"a": content})
-		close(started)
-		server.serve()
-	})
-	<-started
-	ctx := limit(t)
-	r, w := io.Pipe()
-	go func() {
-		_, err := c.Get(ctx, "a", w, nil)
-		w.CloseWithError(err)
-	}()
-	if _, err := c.Put(ctx, "b", r, nil); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := server.content("b"); !bytes.Equal(got, content) {
-		t.Errorf("%d bytes came, not %d", len(got), len(content))
-	}
-}
-
-// With one request in flight a tree still comes: its listing does not wait for
-// its files.
-func TestTreeOneInFlight(t *testing.T) {
-	files := map[string][]byte{}
-	for i := range 300 {
-		files[fmt.Sprintf("file-%03d", i)] = bytesOf(i)
-	}
-	o := peerOptions{inFlight: 1, limits: func(l *limits) { l.listAhead = 1000 }}
-	c := withPeer(t, o, func(p *peer) { newHonest(p, files).serve() })
-	local := filepath.Join(t.TempDir(), "copy")
-	summary, err := c.GetTree(limit(t), ".", local, nil)
-	if err != nil || summary.Files != 300 {
-		t.Fatal(summary, err)
-	}
-	for name, content := range files {
-		if got, err := os.ReadFile(filepath.Join(local, name)); err != nil || !bytes.Equal(got, content) {
-			t.Errorf("%s: %d bytes, %v", name, len(got), err)
-		}
 	}
 }
 
@@ -366,7 +110,15 @@ func TestPatience(t *testing.T) {
 			pings++
 		}
 		p.send(sum.Request, end([]byte("x")))
-		p.drain()
+		for {
+			f, ok := p.next()
+			if !ok {
+				return
+			}
+			if f.Opcode == protocol.OpPing {
+				p.send(f.Request, protocol.Pong{Content: f.Payload})
+			}
+		}
 	})
 	sum, err := c.Sum(limit(t), "a")
 	if err != nil || sum.Size != 1 || sum.ETag != 7 {

@@ -14,14 +14,20 @@ import (
 // made to do: send at odd sizes, or count what is in flight.
 type honest struct {
 	*peer
-	mu       sync.Mutex
-	files    map[string][]byte
-	open     atomic.Int32
-	most     atomic.Int32
-	running  sync.WaitGroup
-	puts     map[uint32]*honestPut
-	gate     chan struct{} // when not nil, replies wait for it
-	commands atomic.Int32
+	mu      sync.Mutex
+	files   map[string][]byte
+	open    atomic.Int32
+	most    atomic.Int32
+	running sync.WaitGroup
+	puts    map[uint32]*honestPut
+	gate    chan struct{} // when not nil, replies wait for it
+
+	// behindCancel has STAT and PUT answered only behind the next CANCEL;
+	// without it none may come.
+	behindCancel bool
+	behind       []func()
+	gets         []protocol.Get
+	cancelled    map[uint32]bool // guarded by mu
 }
 
 type honestPut struct {
@@ -30,7 +36,7 @@ type honestPut struct {
 }
 
 func newHonest(p *peer, files map[string][]byte) *honest {
-	return &honest{peer: p, files: files, puts: map[uint32]*honestPut{}}
+	return &honest{peer: p, files: files, puts: map[uint32]*honestPut{}, cancelled: map[uint32]bool{}}
 }
 
 // serve answers until the client has gone.
@@ -59,17 +65,47 @@ func (h *honest) serve() {
 		case protocol.OpEnd:
 			h.end(f)
 		case protocol.OpCancel:
-			h.t.Error("CANCEL came")
+			h.cancel(f.Request)
 		default:
 			h.enter()
-			h.running.Go(func() { h.answer(f) })
+			if f.Opcode == protocol.OpGet {
+				h.gets = append(h.gets, decoded[protocol.Get](h.peer, f))
+			}
+			h.later(f.Opcode == protocol.OpStat, func() { h.answer(f) })
 		}
 	}
 }
 
+// later runs do now, or behind the next CANCEL.
+func (h *honest) later(waits bool, do func()) {
+	if waits && h.behindCancel {
+		h.behind = append(h.behind, do)
+		return
+	}
+	h.running.Go(do)
+}
+
+func (h *honest) cancel(request uint32) {
+	if !h.behindCancel {
+		h.t.Error("CANCEL came")
+	}
+	h.mu.Lock()
+	h.cancelled[request] = true
+	h.mu.Unlock()
+	for _, do := range h.behind {
+		h.running.Go(do)
+	}
+	h.behind = nil
+}
+
+func (h *honest) isCancelled(request uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cancelled[request]
+}
+
 // enter counts a request in flight.
 func (h *honest) enter() {
-	h.commands.Add(1)
 	now := h.open.Add(1)
 	for most := h.most.Load(); now > most && !h.most.CompareAndSwap(most, now); most = h.most.Load() {
 	}
@@ -83,7 +119,7 @@ func (h *honest) put(f protocol.Frame) {
 	m := decoded[protocol.Put](h.peer, f)
 	h.puts[f.Request] = &honestPut{message: m}
 	if m.Flags&protocol.PutEager == 0 {
-		h.running.Go(func() { h.send(f.Request, protocol.Ready{}) })
+		h.later(true, func() { h.send(f.Request, protocol.Ready{}) })
 	}
 }
 
@@ -117,7 +153,7 @@ func (h *honest) answer(f protocol.Frame) {
 			h.peer.fail(f.Request, protocol.NotFound)
 			return
 		}
-		h.file(f.Request, content, m.Offset)
+		h.file(f.Request, content, m.Offset, func() bool { return h.isCancelled(f.Request) })
 	case protocol.OpStat:
 		m := decoded[protocol.Stat](h.peer, f)
 		content, ok := h.content(m.Path)

@@ -151,12 +151,16 @@ func (p *peer) fail(request uint32, code protocol.Code) {
 	p.send(request, protocol.Error{Code: code, Message: "the script says so"})
 }
 
-// file sends a whole answer to a GET.
-func (p *peer) file(request uint32, content []byte, offset uint64) {
+// file sends a whole answer to a GET, unless it is cancelled.
+func (p *peer) file(request uint32, content []byte, offset uint64, cancelled func() bool) {
 	p.send(request, metaOfFile(content))
 	var tree protocol.Tree
 	size := uint64(len(content))
 	for offset < size {
+		if cancelled() {
+			p.fail(request, protocol.Cancelled)
+			return
+		}
 		end := protocol.BlockEnd(offset, size)
 		p.data(request, offset, content[offset:end])
 		tree.Add(protocol.BlockDigest(content[offset:end]), int(end-offset))

@@ -180,7 +180,10 @@ func TestTreeFailures(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(d.root, "tree", "dir"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"a", "b", "dir/c"} {
+	if err := os.MkdirAll(filepath.Join(d.root, "tree", "inside"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "dir/c", "inside/d"} {
 		if err := os.WriteFile(filepath.Join(d.root, "tree", name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -190,6 +193,12 @@ func TestTreeFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(local, "a"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(local, "other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("other", filepath.Join(local, "inside")); err != nil {
 		t.Fatal(err)
 	}
 	victim := filepath.Join(outside, "victim")
@@ -202,7 +211,7 @@ func TestTreeFailures(t *testing.T) {
 	c := connect(t, d.address, nil)
 	summary, err := c.GetTree(limit(t), "tree", local, nil)
 	var failures *TreeError
-	if !errors.As(err, &failures) || failures.Failed != 3 || len(failures.Errors) != 3 {
+	if !errors.As(err, &failures) || failures.Failed != 5 || len(failures.Errors) != 5 {
 		t.Fatal(err)
 	}
 	for _, want := range []error{ErrSomeFailed, syscall.ENOTDIR, syscall.EISDIR} {
@@ -210,7 +219,7 @@ func TestTreeFailures(t *testing.T) {
 			t.Errorf("%v does not match %v", err, want)
 		}
 	}
-	if summary.Files != 1 || summary.Failed != 3 {
+	if summary.Files != 1 || summary.Failed != 5 || summary.Directories != 0 {
 		t.Errorf("%+v", summary)
 	}
 	if content, err := os.ReadFile(filepath.Join(local, "b")); err != nil || string(content) != "b" {
@@ -221,6 +230,9 @@ func TestTreeFailures(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(outside); len(entries) != 1 {
 		t.Errorf("outside are %v", entries)
+	}
+	if entries, _ := os.ReadDir(filepath.Join(local, "other")); len(entries) != 0 {
+		t.Errorf("behind the link inside are %v", entries)
 	}
 	noParts(t, local)
 	if _, err := c.GetTree(limit(t), "tree/a", local, nil); !errors.Is(err, ErrNotDirectory) {
@@ -261,6 +273,18 @@ func TestHostileNames(t *testing.T) {
 	base := t.TempDir()
 	local := filepath.Join(base, "local")
 	summary, err := c.GetTree(limit(t), "t", local, nil)
+	var failures *TreeError
+	if errors.As(err, &failures) {
+		refused := 0
+		for _, failure := range failures.Errors {
+			if errors.Is(failure, ErrInvalid) {
+				refused++
+			}
+		}
+		if refused != 11 {
+			t.Errorf("%d names were refused, and not 11", refused)
+		}
+	}
 	if summary.Files != 2 || summary.Failed != int64(len(names)) || !errors.Is(err, ErrInvalid) || !errors.Is(err, ErrPermission) {
 		t.Errorf("%+v, %v", summary, err)
 	}

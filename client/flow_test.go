@@ -48,7 +48,8 @@ func TestGoaway(t *testing.T) {
 // Close sends BYE, lets what is in flight finish and refuses what comes later.
 func TestClose(t *testing.T) {
 	closing := make(chan struct{})
-	c := withPeer(t, peerOptions{}, func(p *peer) {
+	o := peerOptions{limits: func(l *limits) { l.closeWait = time.Hour }} // nothing is waited for that need not be
+	c := withPeer(t, o, func(p *peer) {
 		f := p.expect(protocol.OpStat)
 		close(closing)
 		p.expect(protocol.OpBye)

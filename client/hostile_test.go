@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,15 +88,18 @@ func end(b []byte) protocol.End {
 	return protocol.End{Size: uint64(len(b)), ETag: 7, Algorithm: protocol.XXH3Tree, Digest: treeOf(b)}
 }
 
-// Whatever a server does, the caller gets an error that says what kind.
-func TestHostile(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		script func(p *peer)
-		call   func(context.Context, *Client) error
-		want   error
-		usable bool // the connection is, afterwards
-	}{
+// hostile is one thing that a server should not do.
+type hostile struct {
+	name   string
+	script func(p *peer)
+	call   func(context.Context, *Client) error
+	want   error
+	usable bool // the connection is, afterwards
+}
+
+// hostileConnections break a connection.
+func hostileConnections() []hostile {
+	return []hostile{
 		{"wrong tag", first(func(p *peer, id uint32) { p.send(id+1, protocol.Meta{Kind: protocol.File}) }), callStat, ErrProtocol, false},
 		{"reply without a request", first(func(p *peer, _ uint32) { p.send(99, protocol.OK{}) }), callStat, ErrProtocol, false},
 		{"two final replies", first(func(p *peer, id uint32) {
@@ -121,7 +125,12 @@ func TestHostile(t *testing.T) {
 		{"says nothing", first(func(*peer, uint32) {}), callStat, ErrTimeout, false},
 		{"stops in the middle", get(2*bs, func(p *peer, id uint32) { p.data(id, 0, bytesOf(bs)) }), callGet, ErrTimeout, false},
 		{"stops in a frame", first(func(p *peer, id uint32) { p.raw([]byte{1, 0x44, 0}) }), callStat, ErrTimeout, false},
+	}
+}
 
+// hostileGets go wrong in answers to GET.
+func hostileGets() []hostile {
+	return []hostile{
 		{"DATA before META", first(func(p *peer, id uint32) { p.data(id, 0, []byte("x")) }), callGet, ErrProtocol, true},
 		{"END before META", first(func(p *peer, id uint32) { p.send(id, end(nil)) }), callGet, ErrProtocol, true},
 		{"META twice", get(5, func(p *peer, id uint32) { p.send(id, metaOfFile(nil)) }), callGet, ErrProtocol, true},
@@ -158,12 +167,22 @@ func TestHostile(t *testing.T) {
 			m.ETag++
 			p.send(id, m)
 		}), callGet, ErrChanged, true},
+	}
+}
 
+// hostilePuts go wrong in answers to PUT.
+func hostilePuts() []hostile {
+	return []hostile{
 		{"READY in the middle", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{Offset: bs}) }), callPutBig, ErrProtocol, true},
 		{"READY to an eager PUT", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{}) }), callPut, ErrProtocol, true},
 		{"OK without READY", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 5}) }), callPutBig, ErrProtocol, false},
 		{"OK for fewer bytes", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 4}) }), callPut, ErrIntegrity, true},
+	}
+}
 
+// hostileLists go wrong in listings.
+func hostileLists() []hostile {
+	return []hostile{
 		{"listing with another count", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 4}) }), callList, ErrProtocol, true},
 		{"empty batches without end", first(func(p *peer, id uint32) {
 			for range 100 {
@@ -175,7 +194,12 @@ func TestHostile(t *testing.T) {
 			b[11]-- // the length in the header
 			p.raw(b[:len(b)-1])
 		}), callList, ErrProtocol, false},
-	} {
+	}
+}
+
+// Whatever a server does, the caller gets an error that says what kind.
+func TestHostile(t *testing.T) {
+	for _, test := range slices.Concat(hostileConnections(), hostileGets(), hostilePuts(), hostileLists()) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := peerOptions{options: Options{Timeout: 10 * time.Second}}

@@ -273,8 +273,7 @@ func TestHostileNames(t *testing.T) {
 	base := t.TempDir()
 	local := filepath.Join(base, "local")
 	summary, err := c.GetTree(limit(t), "t", local, nil)
-	var failures *TreeError
-	if errors.As(err, &failures) {
+	if failures, ok := errors.AsType[*TreeError](err); ok {
 		refused := 0
 		for _, failure := range failures.Errors {
 			if errors.Is(failure, ErrInvalid) {
@@ -392,7 +391,10 @@ func TestGlob(t *testing.T) {
 			t.Errorf("%q: %v", pattern, last)
 		}
 	}
-	for range c.Glob(limit(t), "**") {
+	for _, err := range c.Glob(limit(t), "**") {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	waitFor(t, func() bool { return c.conn.open.Load() == 0 })

@@ -32,7 +32,7 @@ help: ## show this list
 .PHONY: run
 run: build ## build both programs and serve ./share on 127.0.0.1:2120
 	@mkdir -p share
-	@exec $(BIN)/ftpd --root share
+	@exec $(BIN)/ftpd --root ./share
 
 .PHONY: build
 build: ## build bin/ftpd and bin/ftpc, static

@@ -1,6 +1,7 @@
 # Needs GNU make and Go; the race detector needs a C compiler too.
 
-BIN         := $(CURDIR)/bin
+# Where it stands alone a path is relative, so that a clone may lie anywhere.
+BIN         := bin
 PREFIX      ?= /usr/local
 DESTDIR     ?=
 TESTFLAGS   ?=
@@ -58,7 +59,7 @@ check: format vet lint tidy house cross ## all that is checked without running t
 
 .PHONY: format
 format: $(LINT)
-	@$(call in-modules,$(LINT) fmt --diff)
+	@$(call in-modules,"$(CURDIR)/$(LINT)" fmt --diff)
 
 .PHONY: vet
 vet:
@@ -66,10 +67,10 @@ vet:
 
 .PHONY: lint
 lint: $(LINT) ## run the linter
-	@$(call in-modules,$(LINT) run)
+	@$(call in-modules,"$(CURDIR)/$(LINT)" run)
 
 $(LINT):
-	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	GOBIN="$(CURDIR)/$(@D)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 .PHONY: tidy
 tidy:
@@ -89,7 +90,8 @@ cross:
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)
-	@set -e; go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print $$2, names[--n] }' | \
+	@set -e; targets=$$(go test -list '^Fuzz' ./...); printf '%s\n' "$$targets" | \
+	awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print $$2, names[--n] }' | \
 	while read -r package name; do \
 		echo "$$package $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; done
 
@@ -99,8 +101,8 @@ bench: ## run every benchmark that matches BENCH
 
 .PHONY: bench-peers
 bench-peers: build ## measure ftpd, cp and rsync side by side, RUNS times each
-	@command -v rsync >/dev/null || apt-get install -y rsync >/dev/null || echo "rsync is not installed: its rows are left out"
-	@cd bench && go run ./peers -bin $(BIN) -runs $(RUNS) $(PEERFLAGS)
+	@command -v rsync >/dev/null || { apt-get update && apt-get install -y rsync; } >/dev/null 2>&1 || echo "rsync is not installed: its rows are left out"
+	@cd bench && go run ./peers -bin ../$(BIN) -runs $(RUNS) $(PEERFLAGS)
 
 .PHONY: cover
 cover: ## total coverage, and bin/cover.html

@@ -10,9 +10,6 @@ import (
 	"ftpd/protocol"
 )
 
-// pingLen is the content of our own pings; those of watch have none.
-const pingLen = 8
-
 // Ping returns how long the server takes to answer.
 func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
@@ -20,11 +17,14 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, r.wrap(err)
 	}
-	nonce, answered, err := c.conn.ping()
+	if c.conn.open.Add(1) == 1 { // silence is a failure now
+		c.conn.watch.start()
+	}
+	defer c.conn.open.Add(-1)
+	answered, err := c.conn.ping(rand.Uint64())
 	if err != nil {
 		return 0, r.wrap(err)
 	}
-	defer c.conn.unping(nonce)
 	select {
 	case <-answered:
 		return time.Since(begun), nil
@@ -36,27 +36,34 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 }
 
 // ping sends a PING; the channel is closed when its PONG comes.
-func (c *conn) ping() (nonce uint64, answered chan struct{}, err error) {
+func (c *conn) ping(nonce uint64) (answered chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.refusal(); err != nil {
-		return 0, nil, err
+	if err := c.refusal(); err != nil && nonce != 0 {
+		return nil, err
 	}
-	nonce = rand.Uint64()
-	answered = make(chan struct{})
-	c.pings[nonce] = answered
-	if c.open.Add(1) == 1 { // silence is a failure now
-		c.watch.start()
+	if answered = c.pings[nonce]; answered == nil {
+		answered = make(chan struct{})
+		c.pings[nonce] = answered
+		c.sender.message(0, protocol.Ping{Content: binary.BigEndian.AppendUint64(nil, nonce)})
 	}
-	c.sender.message(0, protocol.Ping{Content: binary.BigEndian.AppendUint64(nil, nonce)})
-	return nonce, answered, nil
+	return answered, nil
 }
 
-func (c *conn) unping(nonce uint64) {
+// pong takes a PONG. One that answers nothing is refused: a server must not
+// keep a connection alive by them.
+func (c *conn) pong(content []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.pings, nonce)
-	c.open.Add(-1)
+	if len(content) == 8 {
+		nonce := binary.BigEndian.Uint64(content)
+		if answered := c.pings[nonce]; answered != nil {
+			close(answered)
+			delete(c.pings, nonce)
+			return nil
+		}
+	}
+	return violation("PONG came unasked")
 }
 
 // Stat describes a path; a symbolic link is followed.

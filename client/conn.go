@@ -34,10 +34,10 @@ type conn struct {
 
 	mu       sync.Mutex
 	requests map[uint32]*request
-	last     uint32 // the last request number given out
-	pings    map[uint64]chan struct{}
-	away     *Error // the server takes no more requests
-	closed   bool   // closing is closed
+	last     uint32                   // the last request number given out
+	pings    map[uint64]chan struct{} // without an answer; 0 is that of watch
+	away     *Error                   // the server takes no more requests
+	closed   bool                     // closing is closed
 	writeErr error
 	err      error // why dead is closed
 }
@@ -190,16 +190,16 @@ func (c *conn) cancel(r *request) {
 // fail ends the connection; the first error is the one that counts.
 func (c *conn) fail(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case <-c.dead:
-		return
-	default:
+	first := c.err == nil
+	if first {
+		c.err = err
+		close(c.dead)
 	}
-	c.err = err
-	close(c.dead)
-	c.watch.stop()
-	_ = c.nc.Close() // whatever it says, nothing more is read or written
+	c.mu.Unlock()
+	if first {
+		c.watch.stop()
+		_ = c.nc.Close() // whatever it says, nothing more is read or written
+	}
 }
 
 // cause returns why the connection is dead.

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"testing"
 )
@@ -46,6 +48,22 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A file that claims to be empty and is not, as those of /proc, is stored.
+func TestPutProc(t *testing.T) {
+	want, err := os.ReadFile("/proc/version")
+	if err != nil {
+		t.Skip(err)
+	}
+	d := serve(t)
+	c := connect(t, d.address, nil)
+	if _, err := c.PutFile(limit(t), "/proc/version", "version", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(d.root, "version")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%q came, %v", got, err)
+	}
+}
+
 // descriptors returns how many this process has open.
 func descriptors(t *testing.T) int {
 	t.Helper()
@@ -58,6 +76,7 @@ func descriptors(t *testing.T) int {
 
 // No descriptor outlives its transfer.
 func TestDescriptors(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it closes what was forgotten
 	before := descriptors(t)
 	t.Run("transfers", func(t *testing.T) {
 		d := serve(t)

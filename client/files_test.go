@@ -323,7 +323,7 @@ func TestPutFileChanges(t *testing.T) {
 // A server that dies is a failure of the network, and leaves no part file.
 func TestServerDies(t *testing.T) {
 	dir := t.TempDir()
-	for _, way := range []string{"get", "put", "tree"} {
+	for _, way := range []string{"get", "put", "get tree", "put tree"} {
 		t.Run(way, func(t *testing.T) {
 			d := serve(t)
 			if err := os.WriteFile(filepath.Join(d.root, "big"), make([]byte, 64<<20), 0o600); err != nil {
@@ -338,10 +338,12 @@ func TestServerDies(t *testing.T) {
 				_, err = c.GetFile(limit(t), "big", filepath.Join(dir, "big"), o)
 			case "put":
 				_, err = c.PutFile(limit(t), filepath.Join(d.root, "big"), "copy", o)
-			case "tree":
+			case "put tree":
+				_, err = c.PutTree(limit(t), d.root, "copy", o)
+			case "get tree":
 				_, err = c.GetTree(limit(t), ".", filepath.Join(dir, "tree"), o)
 			}
-			if !errors.Is(err, ErrNetwork) {
+			if !errors.Is(err, ErrNetwork) || errors.Is(err, ErrSomeFailed) {
 				t.Error(err)
 			}
 			if _, err := c.Stat(limit(t), "big"); !errors.Is(err, ErrNetwork) {

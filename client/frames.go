@@ -1,7 +1,6 @@
 package client
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -51,22 +50,29 @@ func (c *conn) frames() error {
 func (c *conn) connectionFrame(f protocol.Frame) error {
 	switch f.Opcode {
 	case protocol.OpPong:
-		c.pong(f.Payload)
-		return nil
+		return c.pong(f.Payload)
 	case protocol.OpGoaway:
 		m, err := protocol.Decode[protocol.Goaway](f)
 		if err != nil {
 			return broken(err)
 		}
-		c.mu.Lock()
-		c.away = &Error{Op: "connection", Code: known(m.Code), Retry: true, Message: m.Message}
-		c.mu.Unlock()
-		return nil
+		return c.goaway(m)
 	case protocol.OpError:
 		return lastError(f, "connection", "")
 	default:
 		return violation("%s came unasked", f.Opcode)
 	}
+}
+
+func (c *conn) goaway(m protocol.Goaway) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away != nil {
+		c.away = nil // this is why the connection ends
+		return violation("GOAWAY came twice")
+	}
+	c.away = &Error{Op: "connection", Code: known(m.Code), Retry: true, Message: m.Message}
+	return nil
 }
 
 // lastError makes an error of an ERROR that ends a connection.
@@ -97,10 +103,12 @@ func (c *conn) requestFrame(f protocol.Frame) error {
 	switch {
 	case final:
 		c.finish(r)
-	case f.Opcode == protocol.OpData && waiting > c.limits.getAhead:
-		c.awaitGet(r)
-	case f.Opcode == protocol.OpEntries && waiting > c.limits.listAhead:
-		c.awaitList(r)
+	case r.replies == &listReplies:
+		c.awaitList(r, waiting)
+	case r.replies == &getReplies:
+		c.awaitGet(r, waiting)
+	case waiting > c.limits.otherMost:
+		return violation("%s came too often for one %s", f.Opcode, r.op)
 	}
 	return nil
 }
@@ -153,8 +161,8 @@ func (c *conn) finish(r *request) {
 
 // awaitGet waits until the caller of a GET has taken some of what has come.
 // When it does not, and soon where others wait, it is set aside.
-func (c *conn) awaitGet(r *request) {
-	if !c.taken(r, c.limits.getAhead, c.limits.patience) {
+func (c *conn) awaitGet(r *request, waiting int) {
+	if waiting > c.limits.getAhead && !c.taken(r, c.limits.getAhead, c.limits.patience) {
 		r.inbox.end(setAside)
 		c.cancel(r)
 	}
@@ -162,8 +170,11 @@ func (c *conn) awaitGet(r *request) {
 
 // awaitList waits until the reader of a listing has taken some of what has
 // come, as long as no other is open.
-func (c *conn) awaitList(r *request) {
-	if !c.taken(r, c.limits.listAhead, 0) && r.inbox.waiting() > c.limits.listMost {
+func (c *conn) awaitList(r *request, waiting int) {
+	if waiting <= c.limits.listAhead || c.taken(r, c.limits.listAhead, 0) {
+		return
+	}
+	if r.inbox.waiting() > c.limits.listMost {
 		r.inbox.end(overgrown)
 		c.cancel(r)
 	}
@@ -206,18 +217,4 @@ func (c *conn) patient() bool {
 		}
 	}
 	return false
-}
-
-// pong answers the ping that a PONG answers.
-func (c *conn) pong(content []byte) {
-	if len(content) != pingLen {
-		return // of one that watch sent
-	}
-	nonce := binary.BigEndian.Uint64(content)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if answered := c.pings[nonce]; answered != nil {
-		close(answered)
-		delete(c.pings, nonce)
-	}
 }

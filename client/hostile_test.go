@@ -51,6 +51,16 @@ var (
 		_, err := c.Put(ctx, "a", bytes.NewReader(make([]byte, protocol.BlockSize+1)), nil)
 		return err
 	}
+	callPutSlow = func(ctx context.Context, c *Client) error {
+		blocks := 0
+		_, err := c.Put(ctx, "a", readerFunc(func(b []byte) (int, error) {
+			if blocks++; blocks > 2 {
+				<-c.conn.dead
+			}
+			return len(b), nil
+		}), nil)
+		return err
+	}
 	callList = func(ctx context.Context, c *Client) error {
 		for _, err := range c.List(ctx, "a", ListOptions{}) {
 			if err != nil {
@@ -121,6 +131,11 @@ func hostileConnections() []hostile {
 		{"META with a kind of its own", first(func(p *peer, id uint32) { p.send(id, protocol.Meta{Kind: 9}) }), callStat, ErrProtocol, false},
 		{"END with another algorithm", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: 2}) }), callGet, ErrProtocol, false},
 		{"error of the connection", first(func(p *peer, _ uint32) { p.fail(0, protocol.Busy) }), callStat, ErrBusy, false},
+		{"PONG without PING", first(func(p *peer, _ uint32) { p.send(0, protocol.Pong{Content: make([]byte, 8)}) }), callStat, ErrProtocol, false},
+		{"GOAWAY twice", first(func(p *peer, _ uint32) {
+			p.send(0, protocol.Goaway{Code: protocol.Busy})
+			p.send(0, protocol.Goaway{Code: protocol.Busy})
+		}), callStat, ErrProtocol, false},
 		{"hangs up", func(p *peer) { p.expect(protocol.OpStat) }, callStat, ErrNetwork, false},
 		{"says nothing", first(func(*peer, uint32) {}), callStat, ErrTimeout, false},
 		{"stops in the middle", get(2*bs, func(p *peer, id uint32) { p.data(id, 0, bytesOf(bs)) }), callGet, ErrTimeout, false},
@@ -176,6 +191,11 @@ func hostilePuts() []hostile {
 		{"READY in the middle", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{Offset: bs}) }), callPutBig, ErrProtocol, true},
 		{"READY to an eager PUT", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{}) }), callPut, ErrProtocol, true},
 		{"OK without READY", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 5}) }), callPutBig, ErrProtocol, false},
+		{"READY without end", first(func(p *peer, id uint32) {
+			for range 2000 {
+				p.send(id, protocol.Ready{})
+			}
+		}), callPutSlow, ErrProtocol, false},
 		{"OK for fewer bytes", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 4}) }), callPut, ErrIntegrity, true},
 	}
 }
@@ -300,6 +320,10 @@ func TestAfterCancel(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 // The words of errors hold no control characters, whatever a server sends.
 func TestPrintable(t *testing.T) {

@@ -17,6 +17,9 @@ type limits struct {
 	listAhead int
 	// listMost is what it may be ahead in any case, in bytes.
 	listMost int
+	// otherMost bounds what waits for the caller of any other request, which
+	// has two short replies at most, in bytes.
+	otherMost int
 	// lateMost bounds what a server may send for a request after CANCEL, in
 	// bytes; what was on its way is less.
 	lateMost int
@@ -38,6 +41,7 @@ func defaultLimits() limits {
 		getAhead:      16 * protocol.BlockBuffer,
 		listAhead:     1 << 20,
 		listMost:      256 << 20,
+		otherMost:     64 << 10,
 		lateMost:      64 << 20,
 		patience:      100 * time.Millisecond,
 		patienceAlone: 10 * time.Second,

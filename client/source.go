@@ -59,7 +59,9 @@ func (s *source) learn(f *os.File) error {
 		return localError("seek", s.name, err)
 	}
 	s.file, s.info = f, info
-	s.size = max(0, info.Size()-at)
+	if info.Size() > 0 { // a file of /proc has no size, and bytes nevertheless
+		s.size = max(0, info.Size()-at)
+	}
 	return nil
 }
 

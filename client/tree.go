@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// walkAhead is how many files are known of before their turn comes, so that
+// Progress learns early how much there is. Above it the walk waits.
+const walkAhead = 1 << 14
+
 // tree is a transfer of a tree in progress: what is common to both directions.
 type tree struct {
 	client  *Client
@@ -34,7 +38,7 @@ type job struct {
 func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
 	t.ctx, t.cancel = context.WithCancel(ctx)
-	t.jobs = make(chan job)
+	t.jobs = make(chan job, walkAhead)
 	return t
 }
 
@@ -43,6 +47,10 @@ func (t *tree) start(transfer func(job) (Result, error)) {
 	for range t.options.Workers {
 		t.workers.Go(func() {
 			for j := range t.jobs {
+				if t.ctx.Err() != nil { // it was not begun, so it has not failed
+					t.options.Progress.Done(1)
+					continue
+				}
 				result, err := transfer(j)
 				t.fileDone(j.path, result, err)
 			}
@@ -50,8 +58,8 @@ func (t *tree) start(transfer func(job) (Result, error)) {
 	}
 }
 
-// enqueue hands a file to a worker once one is free, and reports false when
-// the tree has ended instead.
+// enqueue lines a file up for the workers, and reports false when the tree has
+// ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
 	select {

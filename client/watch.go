@@ -4,12 +4,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"ftpd/protocol"
 )
 
 // watch fails a connection on which requests are open and nothing moves. Its
-// timer runs only while requests are open.
+// timer runs only while requests are open. Its lock is taken before that of
+// the connection.
 type watch struct {
 	conn    *conn
 	timeout time.Duration // 0 is no limit
@@ -88,7 +87,7 @@ func (w *watch) stalled() bool {
 		return true
 	case ticks / 2:
 		if w.conn.patient() {
-			w.conn.sender.message(0, protocol.Ping{})
+			w.conn.ping(0)
 			w.seen++ // writing it is no sign of life; the PONG is
 		}
 	}

@@ -21,10 +21,10 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 		c.conn.watch.start()
 	}
 	defer c.conn.open.Add(-1)
-	answered, err := c.conn.ping(rand.Uint64())
-	if err != nil {
+	if err := c.conn.refused(); err != nil {
 		return 0, r.wrap(err)
 	}
+	answered := c.conn.ping(rand.Uint64())
 	select {
 	case <-answered:
 		return time.Since(begun), nil
@@ -36,18 +36,16 @@ func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 }
 
 // ping sends a PING; the channel is closed when its PONG comes.
-func (c *conn) ping(nonce uint64) (answered chan struct{}, err error) {
+func (c *conn) ping(nonce uint64) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.refusal(); err != nil && nonce != 0 {
-		return nil, err
-	}
-	if answered = c.pings[nonce]; answered == nil {
+	answered := c.pings[nonce]
+	if answered == nil {
 		answered = make(chan struct{})
 		c.pings[nonce] = answered
 		c.sender.message(0, protocol.Ping{Content: binary.BigEndian.AppendUint64(nil, nonce)})
 	}
-	return answered, nil
+	return answered
 }
 
 // pong takes a PONG. One that answers nothing is refused: a server must not

@@ -121,12 +121,14 @@ func (c *conn) refusal() error {
 	return c.err
 }
 
-// over reports that no request may begin any more.
-func (c *conn) over() bool {
+func (c *conn) refused() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.refusal() != nil
+	return c.refusal()
 }
+
+// over reports that no request may begin any more.
+func (c *conn) over() bool { return c.refused() != nil }
 
 func (c *conn) register(r *request) error {
 	c.mu.Lock()

@@ -192,7 +192,9 @@ func hostilePuts() []hostile {
 		{"READY to an eager PUT", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{}) }), callPut, ErrProtocol, true},
 		{"OK without READY", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 5}) }), callPutBig, ErrProtocol, false},
 		{"READY without end", first(func(p *peer, id uint32) {
-			for range 2000 {
+			p.send(id, protocol.Ready{})
+			p.expect(protocol.OpData)
+			for range 2000 { // while the client reads its file
 				p.send(id, protocol.Ready{})
 			}
 		}), callPutSlow, ErrProtocol, false},

@@ -211,3 +211,48 @@ func TestTreeOneInFlight(t *testing.T) {
 		}
 	}
 }
+
+// The same with a real server: a writer, a reader and the body of a loop that
+// use the client they serve.
+func TestSlowCallers(t *testing.T) {
+	d := serve(t)
+	makeTree(t, d.root, 3000, 1, 3000)
+	content := noise(40*bs + 5)
+	if err := os.WriteFile(filepath.Join(d.root, "a"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, d.address, nil)
+	c.conn.limits.listAhead = 1 << 10 // nothing is in flight yet
+	ctx := limit(t)
+	r, w := io.Pipe()
+	go func() {
+		_, err := c.Get(ctx, "a", w, nil)
+		w.CloseWithError(err)
+	}()
+	if _, err := c.Put(ctx, "b", r, nil); err != nil {
+		t.Fatal(err)
+	}
+	var back bytes.Buffer
+	if _, err := c.Get(ctx, "b", writerFunc(func(b []byte) (int, error) {
+		if _, err := c.Sum(ctx, "b"); err != nil {
+			t.Error(err)
+		}
+		return back.Write(b)
+	}), nil); err != nil || !bytes.Equal(back.Bytes(), content) {
+		t.Errorf("%d bytes came back, %v", back.Len(), err)
+	}
+	seen := 0
+	for e, err := range c.List(ctx, ".", ListOptions{Recursive: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen%100 == 1 {
+			if _, err := c.Stat(ctx, e.Path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if seen != 3003 {
+		t.Errorf("%d entries came", seen)
+	}
+}

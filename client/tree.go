@@ -8,7 +8,7 @@ import (
 
 // walkAhead is how many files are known of before their turn comes, so that
 // Progress learns early how much there is. Above it the walk waits.
-const walkAhead = 0
+const walkAhead = 1 << 14
 
 // tree is a transfer of a tree in progress: what is common to both directions.
 type tree struct {

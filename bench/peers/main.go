@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.disk, "disk", "/var/tmp", "a `directory` on a disk; empty measures none")
 	flags.StringVar(&o.memory, "memory", "/dev/shm", "a `directory` in memory; empty, or missing, measures none")
 	flags.Int64Var(&o.size, "size", 1<<30, "size of the large file in `bytes`")
-	flags.IntVar(&o.files, "files", 10_000, "`number` of small files")
+	flags.IntVar(&o.files, "files", 10_000, "`number` of small files; each copy of them stays until the end")
 	flags.IntVar(&o.runs, "runs", 5, "how `often` each is measured")
 	flags.DurationVar(&o.limit, "limit", 45*time.Minute, "stop measuring after this `time`")
 	if err := flags.Parse(args); err != nil {

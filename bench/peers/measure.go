@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"ftpd/internal/trial"
@@ -34,6 +35,7 @@ type measurement struct {
 	peers   []peer
 	samples map[row][]sample
 	missing map[string]bool // tools that are not installed
+	copies  int             // that were begun
 }
 
 // measureAll measures on each file system and prints a table for each.
@@ -111,17 +113,25 @@ func (m *measurement) sample(ctx context.Context, p peer, t task) error {
 }
 
 // copy copies into a new directory with a new server, and verifies the copy.
+//
+// Copies of trees stay until the end: for minutes after many files were removed,
+// ext4 is slow to make others (it passes over each inode that was freed lately),
+// and whoever comes next would pay for what the one before left.
 func (m *measurement) copy(ctx context.Context, p peer, t task) (taken sample, err error) {
-	target := filepath.Join(m.place, targetDir)
-	if err := os.Mkdir(target, 0o777); err != nil {
+	m.copies++
+	into := filepath.Join(targetDir, strconv.Itoa(m.copies))
+	target := filepath.Join(m.place, into)
+	if err := os.MkdirAll(target, 0o777); err != nil {
 		return taken, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(target)) }()
+	if !t.tree {
+		defer func() { err = errors.Join(err, os.RemoveAll(target)) }()
+	}
 	s, err := p.start(m.place)
 	if err != nil {
 		return taken, err
 	}
-	usage, err := m.timed(ctx, s, t)
+	usage, err := m.timed(ctx, s, t, into)
 	if err == nil {
 		_, err = trial.Compare(filepath.Join(m.place, sourceDir, t.name), filepath.Join(target, t.name), trial.Content)
 	}
@@ -130,8 +140,8 @@ func (m *measurement) copy(ctx context.Context, p peer, t task) (taken sample, e
 }
 
 // timed is the part that counts.
-func (m *measurement) timed(ctx context.Context, s *session, t task) (trial.Usage, error) {
-	from, to := filepath.Join(sourceDir, t.name), filepath.Join(targetDir, t.name)
+func (m *measurement) timed(ctx context.Context, s *session, t task, into string) (trial.Usage, error) {
+	from, to := filepath.Join(sourceDir, t.name), filepath.Join(into, t.name)
 	var line []string
 	if t.direction == put {
 		line = s.put(filepath.Join(m.place, from), to, t.tree)

@@ -74,7 +74,7 @@ func spoiled(t *testing.T, command string) peer {
 		put := s.put
 		s.put = func(local, remote string, tree bool) []string {
 			line := put(local, remote, tree)
-			script := fmt.Sprintf(`"$@" && cd %q && %s`, filepath.Join(root, targetDir), command)
+			script := fmt.Sprintf(`"$@" && cd %q/* && %s`, filepath.Join(root, targetDir), command)
 			return append([]string{"sh", "-c", script, "sh"}, line...)
 		}
 		return s, nil

@@ -20,18 +20,20 @@ import (
 
 // harness drives one session without a network: it plays the reactor.
 type harness struct {
-	t       *testing.T
+	t       testing.TB
 	root    string
 	session reactor.Session
 	now     time.Time
 	moved   time.Time
 
 	output   []byte
+	scratch  []byte
 	sent     []byte // to the client, not yet decoded
 	blocked  bool   // output stays queued
 	jobs     []reactor.Job
 	lent     map[*reactor.Buffer]bool
-	starved  bool // no buffers are lent
+	starved  bool                      // no buffers are lent
+	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
 	again    bool
 	deadline time.Time
 	finished reactor.Reason
@@ -44,7 +46,7 @@ type harness struct {
 type option func(*session.Config)
 
 // newHarness opens a session over a temporary directory.
-func newHarness(t *testing.T, options ...option) *harness {
+func newHarness(t testing.TB, options ...option) *harness {
 	t.Helper()
 	root := t.TempDir()
 	store, err := local.Open(root, local.Options{NoSync: true})
@@ -55,7 +57,7 @@ func newHarness(t *testing.T, options ...option) *harness {
 	return newHarnessOn(t, root, store, options...)
 }
 
-func newHarnessOn(t *testing.T, root string, store storage.Storage, options ...option) *harness {
+func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...option) *harness {
 	t.Helper()
 	config := session.Config{Storage: store, Agent: "test", Logger: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
@@ -72,7 +74,7 @@ func newHarnessOn(t *testing.T, root string, store storage.Storage, options ...o
 }
 
 // greeted returns a harness whose session has welcomed its client.
-func greeted(t *testing.T, options ...option) *harness {
+func greeted(t testing.TB, options ...option) *harness {
 	t.Helper()
 	h := newHarness(t, options...)
 	h.greet()
@@ -240,7 +242,7 @@ func final[R any, P protocol.Decodable[R], M protocol.Message](h *harness, m M) 
 	return decode[R, P](h.t, list[0])
 }
 
-func decode[R any, P protocol.Decodable[R]](t *testing.T, f protocol.Frame) R {
+func decode[R any, P protocol.Decodable[R]](t testing.TB, f protocol.Frame) R {
 	t.Helper()
 	if f.Opcode == protocol.OpError && P(new(R)).Opcode() != protocol.OpError {
 		m, _ := protocol.Decode[protocol.Error](f)
@@ -289,7 +291,13 @@ func (h *harness) read(name string) string {
 
 // What follows is the harness as a reactor.Link.
 
-func (h *harness) Reserve(n int) []byte { return make([]byte, 0, n) }
+func (h *harness) Reserve(n int) []byte {
+	if h.free == nil {
+		return make([]byte, 0, n)
+	}
+	h.scratch = slices.Grow(h.scratch[:0], n)
+	return h.scratch
+}
 
 func (h *harness) Commit(b []byte) {
 	if !h.closed {
@@ -308,7 +316,14 @@ func (h *harness) Buffer(size int) *reactor.Buffer {
 	if h.starved {
 		return nil
 	}
-	b := &reactor.Buffer{Bytes: make([]byte, roundUp(size))}
+	size = roundUp(size)
+	var b *reactor.Buffer
+	if last := len(h.free[size]) - 1; last >= 0 {
+		b = h.free[size][last]
+		h.free[size] = h.free[size][:last]
+	} else {
+		b = &reactor.Buffer{Bytes: make([]byte, size)}
+	}
 	h.lent[b] = true
 	return b
 }
@@ -327,7 +342,11 @@ func (h *harness) Release(b *reactor.Buffer) {
 		h.t.Error("a buffer was given back twice")
 	}
 	delete(h.lent, b)
-	clear(b.Bytes) // whoever still reads it sees the mistake
+	if h.free == nil {
+		clear(b.Bytes) // whoever still reads it sees the mistake
+		return
+	}
+	h.free[len(b.Bytes)] = append(h.free[len(b.Bytes)], b)
 }
 
 func (h *harness) Offload(_ reactor.Lane, job reactor.Job) { h.jobs = append(h.jobs, job) }

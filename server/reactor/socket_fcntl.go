@@ -1,4 +1,4 @@
-//go:build unix && !(linux || freebsd || netbsd || openbsd || dragonfly || illumos)
+//go:build unix && !(linux || freebsd || dragonfly || illumos)
 
 package reactor
 
@@ -9,7 +9,8 @@ import (
 )
 
 // streamSocket opens a socket that never blocks and that no child inherits.
-// Without flags for the two, the lock keeps a fork from coming between.
+// Without flags for the two (macOS has none, and x/sys has no accept4 for NetBSD
+// and OpenBSD), the lock keeps a fork from coming between.
 func streamSocket(family int) (int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

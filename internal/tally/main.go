@@ -142,12 +142,7 @@ func (t *tally) packageEnded(e event) {
 			t.print(t.printed[of].String())
 		}
 	}
-	word := map[string]string{"pass": "ok", "fail": "FAIL", "skip": "no tests"}[e.Action]
-	line := fmt.Sprintf("%-8s %-34s %7.2fs", word, e.Package, e.Elapsed)
-	if c := t.packages[e.Package]; c != nil {
-		line += "  " + c.String()
-	}
-	t.print(line + t.coverage(e.Package) + "\n")
+	t.print(t.line(e) + "\n")
 	for _, of := range rest {
 		delete(t.printed, of)
 	}
@@ -171,6 +166,17 @@ func (t *tally) rest(pkg string) []test {
 	}
 	slices.SortFunc(rest, func(a, b test) int { return strings.Compare(a.name, b.name) })
 	return rest
+}
+
+func (t *tally) line(e event) string {
+	word, count := "no tests", ""
+	if c := t.packages[e.Package]; c != nil {
+		word, count = "ok", "  "+c.String()+t.coverage(e.Package)
+	}
+	if e.Action == "fail" {
+		word = "FAIL"
+	}
+	return fmt.Sprintf("%-8s %-34s %7.2fs%s", word, e.Package, e.Elapsed, count)
 }
 
 var coverage = regexp.MustCompile(`(?m)^coverage: (\S+% of statements)`)

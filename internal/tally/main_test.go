@@ -44,9 +44,12 @@ tests: 90 s
 {"Action":"pass","Package":"a","Test":"TestY"}
 {"Action":"output","Package":"a","Output":"coverage: [no statements]\n"}
 {"Action":"pass","Package":"a","Elapsed":0}
+{"Action":"output","Package":"bare","Output":"\tbare\t\tcoverage: 0.0% of statements\n"}
+{"Action":"pass","Package":"bare","Elapsed":0}
 {"Action":"skip","Package":"none","Elapsed":0}`, `
     x_test.go:1: needs root
 ok       a                                     0.00s  1 passed, 0 failed, 1 skipped
+no tests bare                                  0.00s
 no tests none                                  0.00s
 
 tests: 90 s

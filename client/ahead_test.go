@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,11 +40,13 @@ func TestTreeLooksAhead(t *testing.T) {
 	d := serve(t)
 	c := connect(t, d.address, nil)
 	wait := func() *TransferOptions {
+		late, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		t.Cleanup(cancel)
 		progress := &expectations{all: files, known: make(chan struct{})}
 		return &TransferOptions{Workers: 1, Progress: progress, OnFile: func(FileEvent) {
 			select {
 			case <-progress.known:
-			case <-time.After(10 * time.Second):
+			case <-late.Done(): // at once for all that follow
 				t.Error("the tree is known only as it is transferred")
 			}
 		}}

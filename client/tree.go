@@ -77,8 +77,7 @@ func (t *tree) finish() {
 	t.workers.Wait()
 }
 
-// fileDone counts a file that was transferred or has failed. What a file fails
-// with because the whole tree has ended is not its own failure.
+// fileDone counts a file that was transferred or has failed.
 func (t *tree) fileDone(path string, result Result, err error) {
 	t.options.Progress.Done(1)
 	if err != nil {

@@ -82,7 +82,7 @@ func TestDescriptors(t *testing.T) {
 		d := serve(t)
 		c := connect(t, d.address, nil)
 		source := t.TempDir()
-		makeTree(t, source, 300, 10, 2)
+		makeTree(t, source, 200, 10, 2)
 		if _, err := c.PutTree(limit(t), source, "tree", nil); err != nil {
 			t.Error(err)
 		}

@@ -169,7 +169,7 @@ func TestPipe(t *testing.T) {
 	content := bytesOf(30*protocol.BlockSize + 1)
 	var server *honest
 	started := make(chan struct{})
-	o := peerOptions{limits: func(l *limits) { l.getAhead = 2 * protocol.BlockBuffer }}
+	o := peerOptions{limits: func(l *limits) { l.getAhead, l.patience = 2*protocol.BlockBuffer, time.Millisecond }}
 	c := withPeer(t, o, func(p *peer) {
 		server = newHonest(p, map[string][]byte{"a": content})
 		server.behindCancel = true
@@ -223,6 +223,7 @@ func TestSlowCallers(t *testing.T) {
 	}
 	c := connect(t, d.address, nil)
 	c.conn.limits.listAhead = 1 << 10 // nothing is in flight yet
+	c.conn.limits.patience = 5 * time.Millisecond
 	ctx := limit(t)
 	r, w := io.Pipe()
 	go func() {

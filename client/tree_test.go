@@ -69,7 +69,7 @@ func plant(t *testing.T, dir string, odd bool) {
 			}
 		}
 	}
-	for i := range 200 {
+	for i := range 100 {
 		if err := os.WriteFile(filepath.Join(dir, "many", fmt.Sprint(i)), noise(i), 0o400); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestGetTree(t *testing.T) {
 	if diff := cmp.Diff(snapshot(t, remote, true), snapshot(t, local, true)); diff != "" {
 		t.Errorf("the copy differs: %s", diff)
 	}
-	files := int64(4*len(sizes) + 200)
+	files := int64(4*len(sizes) + 100)
 	if summary.Files != files || summary.Skipped != 3 || summary.Directories != 7 || summary.Failed != 0 {
 		t.Errorf("%+v", summary)
 	}
@@ -157,7 +157,7 @@ func TestPutTree(t *testing.T) {
 	c := connect(t, d.address, nil)
 	for _, remote := range []string{"new/tree", "new/tree", "."} {
 		summary, err := c.PutTree(limit(t), source, remote, nil)
-		files := int64(4*len(sizes) + 200)
+		files := int64(4*len(sizes) + 100)
 		if err != nil || summary.Files != files || summary.Skipped != 3 || summary.Directories != 7 {
 			t.Fatal(summary, err)
 		}

@@ -18,8 +18,8 @@
 // could hold up the others. The rule is:
 //
 //   - A [Client.Get] holds up to 4 MiB that its writer has not yet taken. After
-//     that the connection waits for the writer. If other calls are open, it
-//     waits for at most a tenth of a second; then that transfer is cancelled on
+//     that the connection waits for the writer: a tenth of a second if other
+//     calls are open, ten seconds if none is. Then that transfer is cancelled on
 //     the wire, and asked for again from where it stopped when the writer has
 //     caught up. A file that changed in between is ErrChanged.
 //   - A listing holds 1 MiB while no other call is open, and up to 256 MiB

@@ -92,6 +92,7 @@ type NetworkError struct {
 	Err     error
 }
 
+// Error returns one line without control characters.
 func (e *NetworkError) Error() string {
 	return fmt.Sprintf("%s: %v", subject(e.Op, e.Address), e.Err)
 }
@@ -117,6 +118,7 @@ type LocalError struct {
 	Err  error
 }
 
+// Error returns one line without control characters.
 func (e *LocalError) Error() string {
 	return fmt.Sprintf("%s: %v", subject("local "+e.Op, e.Path), e.Err)
 }
@@ -142,6 +144,7 @@ type TreeError struct {
 	Errors []error // the first 1000 of their errors
 }
 
+// Error returns how many failed and the first reason.
 func (e *TreeError) Error() string {
 	if e.Failed == 1 {
 		return fmt.Sprintf("1 file failed: %v", e.Errors[0])

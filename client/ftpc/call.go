@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,6 +16,10 @@ type call struct {
 	*cli.Context
 	out    *console
 	client *client.Client // nil until connect
+	begun  time.Time
+
+	failures   atomic.Int64 // the errors that noted printed
+	summarized bool         // the summary was printed
 }
 
 // action makes a command's function one that the library can call.
@@ -24,8 +29,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkProgress(ctx.String("progress")); err != nil {
 			return err
 		}
-		c := &call{Context: ctx, out: out}
+		c := &call{Context: ctx, out: out, begun: time.Now()}
 		defer c.close()
+		defer c.summarize()
 		return do(c)
 	}
 }

@@ -112,19 +112,9 @@ func refuseCollisions(sources []source, p place) error {
 
 // get copies one source to where p says.
 func (t *transfer) get(ctx context.Context, s source, p place) error {
-	tree := false
-	if p.recursive {
-		var err error
-		if tree, err = t.call.isDirectory(ctx, s); err != nil {
-			return err
-		}
-	}
-	name, safe := localName(s.path)
-	if !safe {
-		return errUnsafeName
-	}
-	local, err := p.target(name, tree, here)
+	local, tree, err := t.place(ctx, s, p)
 	if err != nil {
+		t.addFile(client.FileEvent{Remote: s.path, Local: local, Err: err})
 		return err
 	}
 	if tree {
@@ -135,19 +125,38 @@ func (t *transfer) get(ctx context.Context, s source, p place) error {
 	return t.getFile(ctx, s.path, local)
 }
 
+// place finds where the copy of a source goes, and whether it is a tree; with
+// an error, local is where it would have gone.
+func (t *transfer) place(ctx context.Context, s source, p place) (local string, tree bool, err error) {
+	name, safe := localName(s.path)
+	if !safe {
+		return "", false, errUnsafeName
+	}
+	local = p.likely(name, here.join)
+	if p.recursive {
+		if tree, err = t.call.isDirectory(ctx, s); err != nil {
+			return local, false, err
+		}
+	}
+	target, err := p.target(name, tree, here)
+	if err != nil {
+		return local, false, err
+	}
+	return target, tree, nil
+}
+
 // errUnsafeName is a name of the server that would leave the directory the
 // copies go to, or that this machine cannot have.
 var errUnsafeName = errors.New("this name cannot be a file's here")
 
 func (t *transfer) getFile(ctx context.Context, remote, local string) error {
 	into, err := getTarget(local)
-	if err != nil {
-		return err
-	}
 	var result client.Result
-	if into.stream {
+	switch {
+	case err != nil:
+	case into.stream:
 		result, err = t.getStream(ctx, remote, into.path)
-	} else {
+	default:
 		result, err = t.call.client.GetFile(ctx, remote, into.path, &client.TransferOptions{Progress: t.progress})
 	}
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})

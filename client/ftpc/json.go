@@ -102,6 +102,7 @@ func (c *call) noted(path string, err error) error {
 		r := c.newRecord(path)
 		c.setError(r, err)
 		c.printRecord(r)
+		c.failures.Add(1)
 	}
 	return err
 }
@@ -119,14 +120,24 @@ func (c *call) printTransfer(event client.FileEvent) {
 	r := c.newRecord(event.Remote)
 	r.setLocal(event.Local)
 	r.Skipped = event.Skipped
-	c.setError(r, event.Err)
+	c.setError(r, failed(c.source(event), event.Err))
 	if event.Err == nil && event.Skipped == "" {
 		r.setResult(event.Result)
 	}
 	c.printRecord(r)
 }
 
+// summarize prints the summary of a command that failed before it had one, but
+// not before it had a server.
+func (c *call) summarize() {
+	if c.client == nil || c.summarized || !c.Bool("json") {
+		return
+	}
+	c.printSummary(client.Summary{Failed: c.failures.Load(), Duration: time.Since(c.begun)})
+}
+
 func (c *call) printSummary(s client.Summary) {
+	c.summarized = true
 	c.printRecord(&summaryRecord{
 		Type: "summary", Op: c.Command.Name,
 		Files: s.Files, Directories: s.Directories, Failed: s.Failed, Skipped: s.Skipped,

@@ -48,7 +48,7 @@ func runLs(c *call) error {
 		l.path = paths[0]
 	}
 	if err := l.read(c.Context.Context); err != nil {
-		return failed(l.path, err)
+		return l.noted(l.path, err)
 	}
 	l.print()
 	if l.broken > 0 {

@@ -65,6 +65,17 @@ func (p place) target(name string, tree bool, s side) (string, error) {
 	return p.path, p.mustNameFile()
 }
 
+// likely is target without a look: where a copy that failed would have gone.
+func (p place) likely(name string, join func(dir, name string) string) string {
+	switch {
+	case p.into:
+		return join(p.dir, name)
+	case p.path != "":
+		return p.path
+	}
+	return name
+}
+
 // mustNameFile refuses "name/" as the name of a file: whoever writes it means
 // a directory.
 func (p place) mustNameFile() error {

@@ -130,24 +130,10 @@ func refusePutCollisions(locals []string, p place) error {
 
 // put copies one path of this machine to where p says.
 func (t *transfer) put(ctx context.Context, local string, p place) error {
-	info, err := os.Stat(local)
-	if err != nil {
-		return &client.LocalError{Op: "open", Path: local, Err: err}
-	}
-	if info.IsDir() && !p.recursive {
-		return &failure{
-			name: local,
-			hint: "-r puts a directory with all it holds",
-			err:  &client.LocalError{Op: "open", Path: local, Err: errors.New("is a directory")},
-		}
-	}
-	name, err := trimLocal(local)
-	if err != nil {
-		return err
-	}
-	remote, err := p.target(name, info.IsDir(), t.call.there())
+	info, remote, err := t.prepare(local, p)
 	switch {
 	case err != nil:
+		t.addFile(client.FileEvent{Remote: remote, Local: local, Err: err})
 		return err
 	case info.IsDir():
 		summary, err := t.call.client.PutTree(ctx, local, remote, t.options())
@@ -157,6 +143,32 @@ func (t *transfer) put(ctx context.Context, local string, p place) error {
 		return t.putFile(ctx, local, remote)
 	}
 	return t.putStream(ctx, local, remote)
+}
+
+// prepare looks at a path of this machine and finds where its copy goes; with
+// an error, remote is where it would have gone.
+func (t *transfer) prepare(local string, p place) (info os.FileInfo, remote string, err error) {
+	name, err := trimLocal(local)
+	if err != nil {
+		return nil, "", err
+	}
+	remote = p.likely(name, joinRemote)
+	info, err = os.Stat(local)
+	if err != nil {
+		return nil, remote, &client.LocalError{Op: "open", Path: local, Err: err}
+	}
+	if info.IsDir() && !p.recursive {
+		return nil, remote, &failure{
+			name: local,
+			hint: "-r puts a directory with all it holds",
+			err:  &client.LocalError{Op: "open", Path: local, Err: errDirectory},
+		}
+	}
+	target, err := p.target(name, info.IsDir(), t.call.there())
+	if err != nil {
+		return nil, remote, err
+	}
+	return info, target, nil
 }
 
 func (t *transfer) putFile(ctx context.Context, local, remote string) error {

@@ -29,7 +29,7 @@ func (c *call) expand(paths []string) ([]source, error) {
 		}
 		matched, err := c.match(p)
 		if err != nil {
-			return nil, failed(p, err)
+			return nil, c.noted(p, err)
 		}
 		sources = append(sources, matched...)
 	}

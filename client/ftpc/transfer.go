@@ -50,17 +50,17 @@ func (t *transfer) options() *client.TransferOptions {
 // file that was under way.
 func (t *transfer) onFile(event client.FileEvent) {
 	if event.Err != nil && !fatal(event.Err) {
-		t.call.out.fail(failed(t.source(event), event.Err))
+		t.call.out.fail(failed(t.call.source(event), event.Err))
 	}
 	if event.Skipped != "" && !t.call.Bool("quiet") {
-		t.call.out.note(t.source(event), "skipped, because it is a "+event.Skipped)
+		t.call.out.note(t.call.source(event), "skipped, because it is a "+event.Skipped)
 	}
 	t.print(event)
 }
 
 // source is the end of a transfer that it reads from.
-func (t *transfer) source(event client.FileEvent) string {
-	if t.call.Command.Name == "put" {
+func (c *call) source(event client.FileEvent) string {
+	if c.Command.Name == "put" {
 		return event.Local
 	}
 	return event.Remote

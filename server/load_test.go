@@ -20,7 +20,7 @@ func TestThousandClients(t *testing.T) {
 	const (
 		clients    = 1000
 		size       = 1 << 20
-		maxThreads = 64 // two lanes of 16 workers, and what the runtime keeps
+		maxThreads = 128 // 16, 64 and a few workers, and what the runtime keeps
 	)
 	d := run(t, t.TempDir(), "--log-level", "warn", "--durability", "none")
 	content := make([]byte, size+clients) // client i sends the window that begins at i

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"log/slog"
+	"runtime"
 	"time"
 
 	"ftpd/selector"
@@ -19,7 +20,8 @@ type Config struct {
 	WriteBudget   int                // bytes that one connection may write in its turn, default 1 MiB
 	LowWater      int                // bytes of queued output below which a session is asked for more, default 512 KiB
 	QuickWorkers  int                // goroutines of the quick lane, default 16
-	SlowWorkers   int                // goroutines of the slow lane, default 16
+	CommitWorkers int                // goroutines of the commit lane, default 64
+	SlowWorkers   int                // goroutines of the slow lane, default half the processors, at least 2
 	DrainTimeout  time.Duration      // how long a shutdown waits for what is in flight, default 30 s
 	LingerTimeout time.Duration      // how long the last words of a connection may take, default 5 s
 	AcceptPause   time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
@@ -35,7 +37,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.WriteBudget, 1<<20)
 	setDefault(&c.LowWater, 512<<10)
 	setDefault(&c.QuickWorkers, 16)
-	setDefault(&c.SlowWorkers, 16)
+	setDefault(&c.CommitWorkers, 64)
+	setDefault(&c.SlowWorkers, max(2, runtime.GOMAXPROCS(0)/2))
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.LingerTimeout, 5*time.Second)
 	setDefault(&c.AcceptPause, 200*time.Millisecond)

@@ -66,7 +66,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 		return nil, errors.Join(err, unix.Close(listenFD))
 	}
 	l := &Loop{config: config, selector: s, buffers: buffers{limit: config.Memory}}
-	l.offload = newOffload(config.QuickWorkers, config.SlowWorkers, l.wake)
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}

@@ -14,8 +14,11 @@ type Lane uint8
 const (
 	// Quick is for what a warm disk answers at once: open, stat, read, write.
 	Quick Lane = iota
-	// Slow is for what takes long by nature: sync, hashing of whole files,
-	// removal of trees.
+	// Commit is for what waits for the disk to have it: sync. Its workers are
+	// many, for they mostly wait, and those who wait together share a sync.
+	Commit
+	// Slow is for what takes long by nature: digests of whole files, removal of
+	// trees. Its workers are few, so that they leave processors to the loop.
 	Slow
 	lanes
 )
@@ -48,11 +51,10 @@ type lane struct {
 	closed  bool
 }
 
-func newOffload(quick, slow int, wake func()) *offload {
+func newOffload(limits [lanes]int, wake func()) *offload {
 	o := &offload{wake: wake}
-	o.lanes[Quick].limit = quick
-	o.lanes[Slow].limit = slow
 	for i := range o.lanes {
+		o.lanes[i].limit = limits[i]
 		o.lanes[i].ready.L = &o.lanes[i].mu
 	}
 	return o

@@ -93,7 +93,7 @@ func (s *Session) stat(id uint32, m protocol.Stat) error {
 
 func (s *Session) mkdir(id uint32, m protocol.Mkdir) error {
 	c := &command{entry: entry{id: id, op: protocol.OpMkdir, path: m.Path}}
-	return s.command(c, reactor.Slow, func(path storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Commit, func(path storage.Path) (protocol.Message, error) {
 		err := s.config.Storage.Mkdir(path, m.Mode, m.Flags&protocol.MkdirParents != 0)
 		return protocol.OK{Count: 1}, err
 	})
@@ -112,7 +112,7 @@ func (s *Session) remove(id uint32, m protocol.Remove) error {
 func (s *Session) rename(id uint32, m protocol.Rename) error {
 	c := &command{entry: entry{id: id, op: protocol.OpRename, path: m.From}}
 	to, err := storage.ParsePath(m.To)
-	return s.command(c, reactor.Slow, func(from storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Commit, func(from storage.Path) (protocol.Message, error) {
 		if err != nil {
 			return nil, err
 		}

@@ -194,7 +194,7 @@ func (p *put) advance(s *Session) {
 	p.unpark(s)
 	p.phase = putCommitting
 	p.jobs++
-	s.link.Offload(reactor.Slow, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
+	s.link.Offload(reactor.Commit, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
 }
 
 // fail answers with ERROR. The number stays taken until the client has ended

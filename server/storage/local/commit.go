@@ -41,7 +41,7 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	if err := st.dress(fd, &parent, attributes); err != nil {
 		return info, false, err
 	}
-	if err := s.durable(fd); err != nil {
+	if err := s.durable(fd, idOf(&parent.stat).device); err != nil {
 		return info, false, err
 	}
 	if err := st.moveTo(place{&parent, base(st.path)}); err != nil {

@@ -62,6 +62,7 @@ type Store struct {
 	escapes error // what os.Root answers for a path that leads out of it
 	options Options
 	locks   stripes
+	syncs   syncGroups
 
 	mu       sync.Mutex
 	instance *instance             // nil until the first Create

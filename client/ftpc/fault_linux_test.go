@@ -84,6 +84,28 @@ func TestLostConnection(t *testing.T) {
 	wantNothing(t, cmd.Dir)
 }
 
+// Where the first run made the target, the same command would go elsewhere.
+func TestLostConnectionInATree(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.Mkdir(filepath.Join(root, "many"), 0o777))
+	check(t, os.WriteFile(filepath.Join(root, "many", "big"), make([]byte, 4<<20), 0o666))
+	address = relayThrough(t, address, func(b []byte) error {
+		if len(b) > 1<<10 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	})
+	for _, tt := range []struct{ args, hint string }{
+		{"get -r many m9", "the same command would now copy into m9/many; remove m9 first"},
+		{"get -r many", "run the same command again"},
+		{"get -r many -d m9", "run the same command again"},
+	} {
+		cmd := quietCommand(t, address, strings.Fields(tt.args)...)
+		_ = cmd.Run() // what it returns is checked as the status
+		wantEnd(t, cmd.ProcessState.ExitCode(), statusNetwork, cmd.Stderr, `: lost the connection to .*\nhint: `+tt.hint+`\n$`)
+	}
+}
+
 // A server whose disk is full says so, and keeps nothing of the file.
 func TestFullServer(t *testing.T) {
 	root := t.TempDir()

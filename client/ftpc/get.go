@@ -142,6 +142,9 @@ func (t *transfer) place(ctx context.Context, s source, p place) (local string, 
 	if err != nil {
 		return local, false, err
 	}
+	if hint := p.anotherTry(name, target, tree, here); hint != "" {
+		t.call.out.again = hint // there is one source, and nothing under way
+	}
 	return target, tree, nil
 }
 

@@ -46,7 +46,10 @@ type setting struct {
 	command  string // empty before one was found
 	address  string // of the server
 	readOnly bool   // the server refuses every change
+	again    string // what to do for another try; empty where the same command is right
 }
+
+const sameCommand = "run the same command again"
 
 // explain turns an error into words.
 func (s setting) explain(err error) message {
@@ -58,6 +61,9 @@ func (s setting) explain(err error) message {
 	m.text, m.hint = s.words(err, m.name)
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
+	}
+	if s.again != "" && strings.HasPrefix(m.hint, sameCommand) {
+		m.hint = s.again
 	}
 	return m
 }
@@ -113,9 +119,9 @@ func connectionWords(err error, address string) (text, hint string) {
 	case dialling:
 		return "cannot reach " + address + ": " + visible(root(network).Error()), ""
 	case isNetwork:
-		return "lost the connection to " + address + ": " + visible(root(network).Error()), "run the same command again"
+		return "lost the connection to " + address + ": " + visible(root(network).Error()), sameCommand
 	case errors.Is(err, client.ErrShuttingDown):
-		return address + " is shutting down", "run the same command again later"
+		return address + " is shutting down", sameCommand + " later"
 	case errors.As(err, &remote):
 		return visible(remote.Message) + " (" + address + ")", ""
 	}
@@ -205,9 +211,9 @@ func (s setting) remoteHint(err *client.Error) string {
 	case err.Code == protocol.Invalid && strings.HasPrefix(err.Path, "/"):
 		return "paths begin at the served directory: " + visible(strings.TrimLeft(err.Path, "/"))
 	case err.Code == protocol.Changed, err.Code == protocol.Integrity:
-		return "run the same command again"
+		return sameCommand
 	case err.Code == protocol.Busy:
-		return "run the same command again later"
+		return sameCommand + " later"
 	}
 	return ""
 }

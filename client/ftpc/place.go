@@ -65,6 +65,15 @@ func (p place) target(name string, tree bool, s side) (string, error) {
 	return p.path, p.mustNameFile()
 }
 
+// anotherTry returns a hint for a tree that was not copied whole to a target
+// that was not there: it is now, and the same command would copy into it.
+func (p place) anotherTry(name, target string, tree bool, s side) string {
+	if !tree || !p.recursive || p.into || p.path == "" || target != p.path || name == "" {
+		return ""
+	}
+	return "the same command would now copy into " + visible(s.join(target, name)) + "; remove " + visible(target) + " first"
+}
+
 // likely is target without a look: where a copy that failed would have gone.
 func (p place) likely(name string, join func(dir, name string) string) string {
 	switch {

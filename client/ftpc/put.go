@@ -164,9 +164,13 @@ func (t *transfer) prepare(local string, p place) (info os.FileInfo, remote stri
 			err:  &client.LocalError{Op: "open", Path: local, Err: errDirectory},
 		}
 	}
-	target, err := p.target(name, info.IsDir(), t.call.there())
+	there := t.call.there()
+	target, err := p.target(name, info.IsDir(), there)
 	if err != nil {
 		return nil, remote, err
+	}
+	if hint := p.anotherTry(name, target, info.IsDir(), there); hint != "" {
+		t.call.out.again = hint // there is one source, and nothing under way
 	}
 	return info, target, nil
 }

@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 		{"no sentence", refused(protocol.TooLarge, ""), statusOther, message{text: "too large (" + loopback + ")"}},
 		{"escapes", refused(protocol.IO, "\x1b[2J"), statusOther, message{text: `\x1b[2J (` + loopback + ")"}},
 		{"directory", refused(protocol.IsDirectory, "x"), statusOther, message{text: "is a directory on " + loopback, hint: "-r gets a directory with all it holds"}},
-		{"own hint", &failure{name: "a", hint: "b", err: errDirectory}, statusOther, message{name: "a", text: "is a directory", hint: "b"}},
+		{"own hint", &failure{name: "a", hint: "b", err: errDirectory}, statusOther, message{name: "a", text: "is a directory here", hint: "b"}},
 		{"missing here", failed("a", missingHere()), statusLocal, message{name: "a", text: "no such file or directory"}},
 		{"missing elsewhere", failed("b", missingHere()), statusLocal, message{name: "b", text: "a: no such file or directory"}},
 		{"local is not remote", &client.LocalError{Path: "a", Err: client.ErrChanged}, statusLocal, message{text: "a: changed"}},

@@ -183,7 +183,7 @@ func getTarget(local string) (landing, error) {
 		return landing{}, &failure{
 			name: local,
 			hint: "-d " + visible(local) + " gets into that directory",
-			err:  &client.LocalError{Op: "write", Path: local, Err: errors.New("is a directory here")},
+			err:  &client.LocalError{Op: "write", Path: local, Err: errDirectory},
 		}
 	}
 	if resolved, err := filepath.EvalSymlinks(local); err == nil {

@@ -91,7 +91,7 @@ func (r *fileRecord) setResult(result client.Result) {
 	r.Mtime = utc(result.Mtime)
 	r.ETag = etag(result.ETag)
 	r.Digest = result.Digest.String()
-	seconds := result.Duration.Seconds()
+	seconds := roundedSeconds(result.Duration)
 	r.Seconds = &seconds
 }
 
@@ -141,7 +141,7 @@ func (c *call) printSummary(s client.Summary) {
 	c.printRecord(&summaryRecord{
 		Type: "summary", Op: c.Command.Name,
 		Files: s.Files, Directories: s.Directories, Failed: s.Failed, Skipped: s.Skipped,
-		Bytes: s.Bytes, Seconds: s.Duration.Seconds(),
+		Bytes: s.Bytes, Seconds: roundedSeconds(s.Duration),
 	})
 }
 
@@ -158,6 +158,11 @@ func (c *call) printRecord(record any) {
 	if c.Command.Name != "ls" {
 		c.out.flush()
 	}
+}
+
+// roundedSeconds leaves off what nobody measured, and the digits of binary fractions.
+func roundedSeconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond).Microseconds()) / 1e6
 }
 
 func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", uint32(mode.Perm())) }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -25,6 +27,16 @@ func TestSchemaIsTheRecords(t *testing.T) {
 	}
 	if diff := cmp.Diff(members(summaryRecord{}), documented(summary)); diff != "" {
 		t.Errorf("summary: %s", diff)
+	}
+}
+
+func TestRoundedSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		1690853504 * time.Nanosecond: "1.690854", time.Minute: "60", 400: "0", 0: "0",
+	} {
+		if text, err := json.Marshal(roundedSeconds(d)); err != nil || string(text) != want {
+			t.Errorf("%v is %s, not %s", d, text, want)
+		}
 	}
 }
 

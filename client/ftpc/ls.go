@@ -246,7 +246,7 @@ func (l *listing) size(e client.Entry) string {
 
 // modeText writes kind and permissions as ls -l does.
 func modeText(info client.Info) string {
-	kind := map[client.Kind]string{client.Directory: "d", client.Symlink: "l", client.Special: "s"}[info.Kind]
+	kind := map[client.Kind]string{client.Directory: "d", client.Symlink: "l", client.Special: "?"}[info.Kind]
 	if kind == "" {
 		kind = "-"
 	}

@@ -30,7 +30,7 @@ func TestModeText(t *testing.T) {
 		{client.File, 0o644, "-rw-r--r--"},
 		{client.Directory, 0o750, "drwxr-x---"},
 		{client.Symlink, 0o777, "lrwxrwxrwx"},
-		{client.Special, 0, "s---------"},
+		{client.Special, 0, "?---------"},
 	}
 	for _, tt := range tests {
 		if got := modeText(client.Info{Kind: tt.kind, Mode: tt.mode}); got != tt.want {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -178,11 +180,22 @@ func (s setting) remoteWords(err *client.Error) (text, hint string) {
 	if phrase, ok := phrases[err.Code]; ok {
 		return phrase + " " + s.address, hint
 	}
-	sentence := err.Message
+	sentence := clean(err.Message, err.Path)
 	if sentence == "" {
 		sentence = strings.ReplaceAll(err.Code.String(), "_", " ")
 	}
 	return visible(sentence) + " (" + s.address + ")", hint
+}
+
+// clean returns a server's sentence without the name that is printed before it,
+// and without the kind of the error where a reason follows.
+func clean(sentence, name string) string {
+	if quoted, err := strconv.QuotedPrefix(sentence); err == nil && strings.HasPrefix(sentence[len(quoted):], ": ") {
+		if inner, err := strconv.Unquote(quoted); err == nil && path.Clean(inner) == path.Clean(name) {
+			sentence = sentence[len(quoted)+2:]
+		}
+	}
+	return strings.TrimPrefix(sentence, "invalid argument: ")
 }
 
 // hints are what helps against a code in a command.
@@ -194,7 +207,6 @@ var hints = map[protocol.Code]map[string]string{
 	},
 	protocol.NotFound: {
 		"mkdir": "-p makes the missing parents too",
-		"mv":    "ftpc mkdir -p makes a missing directory",
 	},
 	protocol.Exists: {
 		"mkdir": "-p is content with a directory that exists",
@@ -208,6 +220,8 @@ func (s setting) remoteHint(err *client.Error) string {
 	switch {
 	case err.Code == protocol.Permission && s.readOnly:
 		return "the server is read-only"
+	case err.Code == protocol.Invalid && err.Path != "" && strings.Trim(err.Path, "/") == "":
+		return "the served directory itself is ."
 	case err.Code == protocol.Invalid && strings.HasPrefix(err.Path, "/"):
 		return "paths begin at the served directory: " + visible(strings.TrimLeft(err.Path, "/"))
 	case err.Code == protocol.Changed, err.Code == protocol.Integrity:

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"ftpd/client"
+	"ftpd/protocol"
 )
 
 func mvCommand(out *console) *cli.Command {
@@ -36,6 +39,9 @@ func runMv(c *call) error {
 	if err != nil {
 		return err
 	}
+	if occupied == nothing && len(sources) > 1 {
+		return missingDirectory(to, &client.Error{Op: "rename", Path: to, Code: protocol.NotFound})
+	}
 	if occupied != directory && len(sources) > 1 {
 		return failed(to, c.there().notDirectory)
 	}
@@ -47,6 +53,36 @@ func runMv(c *call) error {
 		if occupied == directory {
 			target = joinRemote(to, remoteBase(s.path))
 		}
-		return failed(s.path, c.client.Rename(ctx, s.path, target, &client.RenameOptions{}))
+		err := c.client.Rename(ctx, s.path, target, &client.RenameOptions{})
+		return c.ofEnd(ctx, s.path, target, err)
 	})
+}
+
+// ofEnd names the end of a rename that its error is about, which the server
+// does not tell: a fault of FROM shows again where one looks at it.
+func (c *call) ofEnd(ctx context.Context, from, to string, err error) error {
+	refused, ok := errors.AsType[*client.Error](err)
+	if !ok || fatal(err) {
+		return failed(from, err)
+	}
+	switch refused.Code {
+	case protocol.NotFound, protocol.NotDirectory, protocol.IsDirectory, protocol.NotEmpty, protocol.Exists:
+		if _, fault := c.client.Lstat(ctx, from); fault != nil {
+			return failed(from, err)
+		}
+	default:
+		return failed(from, err)
+	}
+	if refused.Code == protocol.NotFound {
+		parent, _, _ := cutLast(strings.TrimRight(to, "/"), "/")
+		return missingDirectory(parent, err)
+	}
+	return failed(to, err)
+}
+
+func missingDirectory(dir string, err error) error {
+	if dir == "" {
+		return err
+	}
+	return &failure{name: dir, hint: "ftpc mkdir -p makes a missing directory", err: err}
 }

@@ -80,6 +80,8 @@ func checkPut(locals []string, p place) error {
 	return p.mustNameFile()
 }
 
+var errDirectory = errors.New("is a directory here")
+
 // connectPlace dials the server that the destination is on.
 func (c *call) connectPlace(p *place) error {
 	destination := &p.path

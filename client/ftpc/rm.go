@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/urfave/cli/v2"
 
 	"ftpd/client"
 	"ftpd/internal/command"
+	"ftpd/protocol"
 )
 
 func rmCommand(out *console) *cli.Command {
@@ -49,9 +49,7 @@ func (c *call) remove(ctx context.Context, s source) error {
 		s.kind = info.Kind
 	}
 	if s.kind == client.Directory {
-		return &failure{name: s.path, hint: "-r removes a directory with all it holds", err: errDirectory}
+		return &failure{name: s.path, hint: "-r removes a directory with all it holds", err: &client.Error{Op: "remove", Path: s.path, Code: protocol.IsDirectory}}
 	}
 	return c.client.Remove(ctx, s.path)
 }
-
-var errDirectory = errors.New("is a directory")

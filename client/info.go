@@ -49,7 +49,7 @@ func infoOf(m *protocol.Meta) Info {
 		Kind:   Kind(m.Kind),
 		Mode:   fs.FileMode(m.Mode) & fs.ModePerm,
 		Size:   int64(m.Size),
-		Mtime:  time.Unix(0, m.Mtime),
+		Mtime:  timeOf(m.Mtime),
 		ETag:   uint64(m.ETag),
 		Target: m.Target,
 	}
@@ -106,4 +106,12 @@ type Summary struct {
 	Skipped     int64 // symbolic links and special files
 	Bytes       int64 // of the files transferred
 	Duration    time.Duration
+}
+
+// timeOf returns the time that the wire tells; the zero time is none.
+func timeOf(mtime int64) time.Time {
+	if mtime == protocol.NoTime {
+		return time.Time{}
+	}
+	return time.Unix(0, mtime)
 }

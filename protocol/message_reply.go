@@ -55,7 +55,7 @@ type Meta struct {
 	Kind   Kind
 	Mode   uint32 // permission bits
 	Size   uint64 // in bytes
-	Mtime  int64  // nanoseconds since 1970-01-01 UTC
+	Mtime  int64  // nanoseconds since 1970-01-01 UTC, or NoTime where 64 bits do not hold it
 	ETag   ETag
 	Target string // of a symbolic link
 }

@@ -78,8 +78,8 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector(),
-		"durability", config.Durability, "read_only", config.ReadOnly, "version", config.Version)
+	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
+		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
 	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}

@@ -19,6 +19,17 @@ var bufferSizes = [...]int{SmallBuffer, MediumBuffer, LargeBuffer}
 // go back to the garbage collector, so that a load leaves nothing behind.
 const trimAfter = 5 * time.Second
 
+// Use says what a buffer is for. Bulk leaves an eighth of the memory to
+// Control, so that transfers never starve what is small.
+type Use uint8
+
+// The uses.
+const (
+	Control Use = iota // what is read to learn what a client wants
+	Bulk               // content of files and of listings
+	uses
+)
+
 // Buffer is memory lent by the loop. Whoever holds it may use all of Bytes;
 // exactly one holds it at a time.
 type Buffer struct {
@@ -45,24 +56,35 @@ func classOf(size int) uint8 {
 	panic("reactor: no buffer is that large")
 }
 
-// has reports whether there is memory for a buffer. Large buffers leave an
-// eighth of the limit to the others, so that transfers never starve what is
-// small.
-func (p *buffers) has(class uint8) bool {
+// left returns how much of the memory for a use is not lent, in bytes.
+func (p *buffers) left(use Use) int64 {
 	limit := p.limit
-	if bufferSizes[class] == LargeBuffer {
+	if use == Bulk {
 		limit -= limit / 8
 	}
-	return p.lent.Load()+int64(bufferSizes[class]) <= limit
+	return max(0, limit-p.lent.Load())
+}
+
+// has reports whether there is memory for a buffer.
+func (p *buffers) has(class uint8, use Use) bool {
+	return int64(bufferSizes[class]) <= p.left(use)
 }
 
 // get lends a buffer, or nil over the limit.
-func (p *buffers) get(size int) *Buffer {
+func (p *buffers) get(size int, use Use) *Buffer {
 	class := classOf(size)
-	if !p.has(class) {
+	if !p.has(class, use) {
 		return nil
 	}
 	return p.must(class)
+}
+
+// share returns how much one connection may hold ahead of its client: an
+// eighth of what is left. So n connections that take all they may leave 8/(8+n)
+// of the memory to the next one, however slow they are (the dynamic threshold
+// of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+func (p *buffers) share() int {
+	return int(p.left(Bulk) / 8)
 }
 
 // must lends a buffer whatever the limit says.

@@ -11,20 +11,21 @@ import (
 // Config is what a loop can be told. A zero field is its default; negative
 // values are not allowed.
 type Config struct {
-	Selector      selector.Kind      // default Auto, the best of the platform
-	NewSession    func(Peer) Session // makes the session of an accepted connection; required
-	Logger        *slog.Logger       // default slog.Default
-	MaxClients    int                // connections at once, default 10,000; one over it is told so by its session
-	Memory        int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
-	ReadBudget    int                // bytes that one connection may read in its turn, default 1 MiB
-	WriteBudget   int                // bytes that one connection may write in its turn, default 1 MiB
-	LowWater      int                // bytes of queued output below which a session is asked for more, default 512 KiB
-	QuickWorkers  int                // goroutines of the quick lane, default 16
-	CommitWorkers int                // goroutines of the commit lane, default 64
-	SlowWorkers   int                // goroutines of the slow lane, default half the processors, at least 2
-	DrainTimeout  time.Duration      // how long a shutdown waits for what is in flight, default 30 s
-	LingerTimeout time.Duration      // how long the last words of a connection may take, default 5 s
-	AcceptPause   time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
+	Selector        selector.Kind      // default Auto, the best of the platform
+	NewSession      func(Peer) Session // makes the session of an accepted connection; required
+	Logger          *slog.Logger       // default slog.Default
+	MaxClients      int                // connections at once, default 10,000; one over it is told so by its session
+	Memory          int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
+	ReadBudget      int                // bytes that one connection may read in its turn, default 1 MiB
+	WriteBudget     int                // bytes that one connection may write in its turn, default 1 MiB
+	LowWater        int                // bytes of queued output below which a session is asked for more, default 512 KiB
+	QuickWorkers    int                // goroutines of the quick lane, default 16
+	TransferWorkers int                // goroutines of the transfer lane, default 8
+	CommitWorkers   int                // goroutines of the commit lane, default 64
+	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
+	DrainTimeout    time.Duration      // how long a shutdown waits for what is in flight, default 30 s
+	LingerTimeout   time.Duration      // how long the last words of a connection may take, default 5 s
+	AcceptPause     time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
 }
 
 const minMemory = 4 << 20
@@ -37,6 +38,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.WriteBudget, 1<<20)
 	setDefault(&c.LowWater, 512<<10)
 	setDefault(&c.QuickWorkers, 16)
+	setDefault(&c.TransferWorkers, 8)
 	setDefault(&c.CommitWorkers, 64)
 	setDefault(&c.SlowWorkers, max(2, runtime.GOMAXPROCS(0)/2))
 	setDefault(&c.DrainTimeout, 30*time.Second)

@@ -49,7 +49,8 @@ type Conn struct {
 	interest selector.Interest // as registered; 0 is not registered
 	ignored  bool              // input came while the session was paused
 	blocked  bool              // the last write would have blocked
-	hungry   bool              // the session waits for memory, in Loop.hungry
+	hungry   [uses]uint8       // bits: waits for memory of a class, in Loop.hungry
+	starved  bool              // there was no memory for its input
 	touched  bool              // in Loop.touched
 	again    bool              // in Loop.again
 	eof      bool              // the peer sends no more
@@ -155,14 +156,17 @@ func (c *Conn) Send(b *Buffer, n int) {
 func (c *Conn) Queued() int { return c.queued }
 
 // Buffer is part of Link.
-func (c *Conn) Buffer(size int) *Buffer {
-	b := c.loop.buffers.get(size)
-	if b == nil && !c.hungry {
-		c.hungry = true
-		c.loop.hungry[classOf(size)].push(c)
+func (c *Conn) Buffer(size int, use Use) *Buffer {
+	b := c.loop.buffers.get(size, use)
+	if class := classOf(size); b == nil && c.hungry[use]&(1<<class) == 0 {
+		c.hungry[use] |= 1 << class
+		c.loop.hungry[use][class].push(c)
 	}
 	return b
 }
+
+// Share is part of Link.
+func (c *Conn) Share() int { return c.loop.buffers.share() }
 
 // Release is part of Link.
 func (c *Conn) Release(b *Buffer) { c.loop.buffers.put(b) }

@@ -29,7 +29,7 @@ type Loop struct {
 	batch   []completion
 	touched []*Conn // to be settled in this round
 	again   []*Conn // to be resumed in the next round
-	hungry  [len(bufferSizes)]fifo[*Conn]
+	hungry  [uses][len(bufferSizes)]fifo[*Conn]
 	dead    []*Conn // to be closed at the end of this round
 	jobs    int     // of all connections, on the offload pool
 	scratch [SmallBuffer]byte
@@ -66,7 +66,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 		return nil, errors.Join(err, unix.Close(listenFD))
 	}
 	l := &Loop{config: config, selector: s, buffers: buffers{limit: config.Memory}}
-	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
@@ -160,9 +160,11 @@ func (l *Loop) timeout() time.Duration {
 	if len(l.again) > 0 {
 		return 0
 	}
-	for class := range l.hungry {
-		if l.hungry[class].len() > 0 && l.buffers.has(uint8(class)) {
-			return 0
+	for use := range l.hungry {
+		for class := range l.hungry[use] {
+			if l.hungry[use][class].len() > 0 && l.buffers.has(uint8(class), Use(use)) {
+				return 0
+			}
 		}
 	}
 	return l.timers.wait(l.now)
@@ -210,16 +212,23 @@ func (l *Loop) resume(c *Conn) {
 // feed resumes the connections that wait for memory, first come first served,
 // as long as there is some.
 func (l *Loop) feed() {
-	for class := range l.hungry {
-		waiting := &l.hungry[class]
-		for range waiting.len() {
-			if !l.buffers.has(uint8(class)) {
-				break
-			}
-			c := waiting.pop()
-			c.hungry = false
-			l.resume(c)
+	for use := range l.hungry {
+		for class := range l.hungry[use] {
+			l.feedClass(Use(use), uint8(class))
 		}
+	}
+}
+
+func (l *Loop) feedClass(use Use, class uint8) {
+	waiting := &l.hungry[use][class]
+	for range waiting.len() {
+		if !l.buffers.has(class, use) {
+			return
+		}
+		c := waiting.pop()
+		c.hungry[use] &^= 1 << class
+		c.starved = false
+		l.resume(c)
 	}
 }
 

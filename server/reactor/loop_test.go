@@ -87,7 +87,7 @@ func (e *echo) Drain(time.Time)                     { e.say("bye"); e.link.Finis
 
 func (e *echo) Input(time.Time) []byte {
 	if e.input == nil {
-		e.input = e.link.Buffer(reactor.MediumBuffer)
+		e.input = e.link.Buffer(reactor.MediumBuffer, reactor.Control)
 	}
 	if e.input == nil {
 		return nil
@@ -123,7 +123,7 @@ func (e *echo) Received(now time.Time, n int) {
 		e.link.Again()
 	case 'B': // more than the budget of a turn
 		for range 30 {
-			e.link.Send(e.link.Buffer(reactor.LargeBuffer), reactor.LargeBuffer)
+			e.link.Send(e.link.Buffer(reactor.LargeBuffer, reactor.Control), reactor.LargeBuffer)
 		}
 		e.link.Finish("said so")
 	case 'L': // last words, with input still unread

@@ -12,8 +12,11 @@ type Lane uint8
 
 // The lanes.
 const (
-	// Quick is for what a warm disk answers at once: open, stat, read, write.
+	// Quick is for what a warm disk answers at once: open, stat, small files.
 	Quick Lane = iota
+	// Transfer is for the blocks of large files and for listings, so that
+	// those never stand in front of what is quick.
+	Transfer
 	// Commit is for what waits for the disk to have it: sync. Its workers are
 	// many, for they mostly wait, and those who wait together share a sync.
 	Commit

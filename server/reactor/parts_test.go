@@ -127,21 +127,21 @@ func TestFifo(t *testing.T) {
 func TestBuffers(t *testing.T) {
 	p := buffers{limit: 8 * LargeBuffer}
 	var lent []*Buffer
-	for b := p.get(LargeBuffer); b != nil; b = p.get(LargeBuffer) {
+	for b := p.get(LargeBuffer, Bulk); b != nil; b = p.get(LargeBuffer, Bulk) {
 		lent = append(lent, b)
 	}
 	if len(lent) != 7 {
 		t.Errorf("%d large buffers of a limit of 8, an eighth of it kept back", len(lent))
 	}
 	small := 0
-	for b := p.get(1); b != nil; b = p.get(1) {
+	for b := p.get(1, Control); b != nil; b = p.get(1, Control) {
 		lent = append(lent, b)
 		small++
 	}
 	if small != LargeBuffer/SmallBuffer {
 		t.Errorf("%d small buffers in what was kept back", small)
 	}
-	if p.has(0) || !p.hasAfter(lent[0]) {
+	if p.has(0, Control) || !p.hasAfter(lent[0]) {
 		t.Error("the limit does not follow what is lent")
 	}
 	for _, b := range lent {
@@ -150,15 +150,15 @@ func TestBuffers(t *testing.T) {
 	if p.lent.Load() != 0 {
 		t.Errorf("%d bytes lent after all came back", p.lent.Load())
 	}
-	first := p.get(MediumBuffer)
+	first := p.get(MediumBuffer, Bulk)
 	p.put(first)
-	if p.get(MediumBuffer-1) != first {
+	if p.get(MediumBuffer-1, Bulk) != first {
 		t.Error("a free buffer is not used again")
 	}
 	if p.trim(); p.idle() {
 		t.Error("buffers are free after a trim")
 	}
-	if n := testing.AllocsPerRun(100, func() { p.put(p.get(SmallBuffer)) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { p.put(p.get(SmallBuffer, Control)) }); n > 0 {
 		t.Errorf("%v allocations to lend a buffer", n)
 	}
 }
@@ -167,7 +167,7 @@ func TestBuffers(t *testing.T) {
 func (p *buffers) hasAfter(b *Buffer) bool {
 	p.put(b)
 	defer p.must(b.class)
-	return p.has(0)
+	return p.has(0, Control)
 }
 
 type jobFunc func()
@@ -176,7 +176,7 @@ func (f jobFunc) Run() { f() }
 
 func TestOffloadLanes(t *testing.T) {
 	woken := make(chan struct{}, 100)
-	o := newOffload([lanes]int{2, 2, 2}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{2, 2, 2, 2}, func() { woken <- struct{}{} })
 	stuck := make(chan struct{})
 	var slow []Job
 	for range 5 { // more than the lane has workers
@@ -210,7 +210,7 @@ func TestOffloadLanes(t *testing.T) {
 
 func TestOffloadPanic(t *testing.T) {
 	woken := make(chan struct{}, 1)
-	o := newOffload([lanes]int{1, 1, 1}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{1, 1, 1, 1}, func() { woken <- struct{}{} })
 	o.submit(Quick, completion{job: jobFunc(func() { panic("a bug") })})
 	<-woken
 	batch := o.completed(nil)

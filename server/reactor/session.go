@@ -45,8 +45,11 @@ type Link interface {
 	// Queued returns the bytes of output not yet written.
 	Queued() int
 	// Buffer lends a buffer of at least size bytes. It returns nil when the
-	// server's memory for buffers is used up; Resume is called when it is not.
-	Buffer(size int) *Buffer
+	// server's memory for that use is lent; Resume is called when it is not.
+	Buffer(size int, use Use) *Buffer
+	// Share returns how many bytes of buffers the connection should hold at
+	// most, for now. It shrinks as memory runs out, down to 0.
+	Share() int
 	// Release gives a buffer back.
 	Release(b *Buffer)
 	// Offload runs a job on the pool; Complete brings it back.

@@ -29,7 +29,7 @@ func (l *Loop) read(c *Conn) {
 		}
 		space := c.session.Input(l.now)
 		if len(space) == 0 {
-			c.ignored = true
+			c.ignored, c.starved = true, true
 			return
 		}
 		n, err := c.transport.Read(space)
@@ -130,7 +130,7 @@ func (l *Loop) watch(c *Conn) {
 	switch {
 	case c.eof || c.phase == flushing:
 		want = 0
-	case c.phase == lingering || !c.session.Paused() && !c.hungry:
+	case c.phase == lingering || !c.session.Paused() && !c.starved:
 		want = selector.Read
 	case c.ignored:
 		want = 0

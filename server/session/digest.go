@@ -106,6 +106,7 @@ func (u *sum) fail(s *Session, err error) {
 
 func (u *sum) over(s *Session) {
 	u.isOver = true
+	s.dequeue(u)
 	if !u.out && u.file != nil {
 		s.link.Offload(reactor.Quick, &closeFile{u.file})
 		u.file = nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"strings"
 	"syscall"
+	"time"
 
 	"ftpd/protocol"
 	"ftpd/server/storage"
@@ -60,7 +62,7 @@ func meta(info storage.Info) protocol.Meta {
 		Kind:   kinds[info.Kind],
 		Mode:   info.Mode,
 		Size:   uint64(max(0, info.Size)),
-		Mtime:  info.Mtime.UnixNano(),
+		Mtime:  wireTime(info.Mtime),
 		ETag:   protocol.ETag(info.ETag),
 		Target: info.Target,
 	}
@@ -69,6 +71,20 @@ func meta(info storage.Info) protocol.Meta {
 	}
 	return m
 }
+
+// wireTime returns a time in nanoseconds since 1970, or NoTime for one that 64
+// bits do not hold: before the year 1678 or after 2262.
+func wireTime(t time.Time) int64 {
+	if t.Before(firstTime) || t.After(lastTime) {
+		return protocol.NoTime
+	}
+	return t.UnixNano()
+}
+
+var (
+	firstTime = time.Unix(0, math.MinInt64+1)
+	lastTime  = time.Unix(0, math.MaxInt64)
+)
 
 var kinds = [...]protocol.Kind{
 	storage.Regular:   protocol.File,

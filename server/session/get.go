@@ -76,7 +76,7 @@ func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
-	s.link.Offload(reactor.Quick, piece)
+	s.link.Offload(reactor.Transfer, piece)
 }
 
 // fail ends the request; jobs that are out come back to nothing.
@@ -95,6 +95,7 @@ func (g *get) succeed(s *Session) {
 // over lets go of the file once no job reads it.
 func (g *get) over(s *Session) {
 	g.phase = getOver
+	s.dequeue(g)
 	if g.jobs == 0 && g.file != nil {
 		s.link.Offload(reactor.Quick, &closeFile{g.file})
 		g.file = nil

@@ -33,6 +33,8 @@ type harness struct {
 	jobs     []reactor.Job
 	lent     map[*reactor.Buffer]bool
 	starved  bool                      // no buffers are lent
+	share    int                       // see reactor.Link
+	noBulk   bool                      // no buffers are lent but for control
 	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
 	again    bool
 	deadline time.Time
@@ -63,7 +65,7 @@ func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...o
 	for _, o := range options {
 		o(&config)
 	}
-	h := &harness{t: t, root: root, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}}
+	h := &harness{t: t, root: root, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}, share: 32 << 20}
 	h.moved = h.now
 	h.replies = protocol.NewDecoder(protocol.Server)
 	h.replies.Attach(make([]byte, protocol.BlockBuffer))
@@ -312,8 +314,10 @@ func (h *harness) Send(b *reactor.Buffer, n int) {
 
 func (h *harness) Queued() int { return len(h.output) }
 
-func (h *harness) Buffer(size int) *reactor.Buffer {
-	if h.starved {
+func (h *harness) Share() int { return h.share }
+
+func (h *harness) Buffer(size int, use reactor.Use) *reactor.Buffer {
+	if h.starved || h.noBulk && use == reactor.Bulk {
 		return nil
 	}
 	size = roundUp(size)

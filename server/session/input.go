@@ -23,13 +23,23 @@ const (
 
 // Paused is part of reactor.Session.
 func (s *Session) Paused() bool {
-	return s.ended || s.more || s.holding >= maxHolding || s.link.Queued() >= highWater
+	return s.ended || s.more || s.above(s.holding, maxHolding) || s.above(s.link.Queued(), highWater)
+}
+
+// above reports whether bytes that are held have reached their limit, or this
+// connection's share of the memory where that is less.
+func (s *Session) above(held, limit int) bool {
+	return held > 0 && held >= min(limit, s.link.Share())
 }
 
 // Input is part of reactor.Session.
 func (s *Session) Input(time.Time) []byte {
 	if need := s.decoder.Need(); s.decoder.Cap() < need {
-		buffer := s.link.Buffer(need)
+		use := reactor.Control
+		if need > protocol.ControlBuffer {
+			use = reactor.Bulk
+		}
+		buffer := s.link.Buffer(need, use)
 		if buffer == nil {
 			return nil
 		}
@@ -142,9 +152,9 @@ func takesBuffer(header protocol.Header) bool { return header.Length >= copyBelo
 func (s *Session) spare(header protocol.Header) (spare *reactor.Buffer, ok bool) {
 	switch {
 	case !takesBuffer(header):
-		spare = s.link.Buffer(int(header.Length))
+		spare = s.link.Buffer(int(header.Length), reactor.Bulk)
 	case s.decoder.Buffered() > protocol.HeaderLen+int(header.Length):
-		spare = s.link.Buffer(len(s.input.Bytes))
+		spare = s.link.Buffer(len(s.input.Bytes), reactor.Bulk)
 	default:
 		return nil, true
 	}

@@ -74,7 +74,7 @@ func (p *put) park(s *Session, b block) {
 	p.waiting = append(p.waiting, b)
 	p.parked += len(b.buffer.Bytes)
 	s.parked += len(b.buffer.Bytes)
-	if s.parked > maxParked {
+	if s.above(s.parked, maxParked) {
 		p.unpark(s)
 		p.inline = false
 		p.stage(s)
@@ -150,7 +150,7 @@ func (p *put) drop(s *Session, b block) {
 
 func (p *put) write(s *Session, b block) {
 	p.jobs++
-	s.link.Offload(reactor.Quick, &writeBlock{put: p, staging: p.staging, block: b})
+	s.link.Offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
 }
 
 // end takes the END of a PUT.

@@ -77,6 +77,13 @@ func (s *Session) enqueue(p producer) {
 	}
 }
 
+// dequeue takes p out of the line.
+func (s *Session) dequeue(p producer) {
+	if i := slices.Index(s.producers, p); i >= 0 {
+		s.producers = slices.Delete(s.producers, i, i+1)
+	}
+}
+
 // produce starts jobs that make output, in turn for every request that has
 // some, until as much is queued or being made as the client should be sent
 // ahead.
@@ -89,10 +96,10 @@ func (s *Session) produce() {
 			continue
 		}
 		ahead := s.link.Queued() + s.reserved
-		if ahead > 0 && ahead+size > highWater {
+		if ahead > 0 && ahead+size > min(highWater, s.link.Share()) {
 			return
 		}
-		buffer := s.link.Buffer(size)
+		buffer := s.link.Buffer(size, reactor.Bulk)
 		if buffer == nil {
 			return
 		}

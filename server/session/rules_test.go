@@ -290,6 +290,60 @@ func TestMemoryRunsOut(t *testing.T) {
 	h.session.Received(h.now, 0)
 }
 
+// TestCancelWhileWaiting has a server out of memory, and a client that asks and
+// cancels all the while: nothing of what it cancelled is kept.
+func TestCancelWhileWaiting(t *testing.T) {
+	h := greeted(t)
+	h.write("large", text(3*protocol.BlockSize))
+	h.noBulk = true
+	h.feed(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: "large"}))
+	frames := join(
+		protocol.Append(nil, 2, protocol.Get{Length: protocol.SizeUnknown, Path: "large"}), protocol.Append(nil, 2, protocol.Cancel{}),
+		protocol.Append(nil, 2, protocol.List{}), protocol.Append(nil, 2, protocol.Cancel{}),
+		protocol.Append(nil, 2, protocol.Sum{Algorithm: protocol.XXH3Tree, Path: "large"}), protocol.Append(nil, 2, protocol.Cancel{}),
+	)
+	for range 1000 {
+		if rest := h.feed(frames); len(rest) > 0 {
+			t.Fatal("the session takes no input")
+		}
+		h.frames()
+	}
+	if n := h.session.(*session.Session).InLine(); n > 4 {
+		t.Errorf("%d requests are in line, of which one was not cancelled", n)
+	}
+	h.noBulk = false
+	h.again = true
+	h.run()
+	if list := h.frames(); list[len(list)-1].Opcode != protocol.OpEnd {
+		t.Errorf("the first request ended in %v", names(list))
+	}
+}
+
+// TestShare has a connection whose share of the memory is used up: it reads
+// ahead no more than one block, and still comes to its end.
+func TestShare(t *testing.T) {
+	h := greeted(t)
+	h.write("large", text(9*protocol.BlockSize))
+	h.share = 0
+	h.blocked = true
+	h.feed(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: "large"}))
+	for h.step(0) {
+		h.session.Resume(h.now)
+	}
+	if len(h.output) > reactor.LargeBuffer || !h.session.Paused() {
+		t.Errorf("%d bytes are queued", len(h.output))
+	}
+	h.blocked = false
+	h.again = true
+	h.run()
+	if list := h.frames(); len(list) != 11 || list[10].Opcode != protocol.OpEnd {
+		t.Errorf("the reply is %v", names(list))
+	}
+	content := text(3 * protocol.BlockSize)
+	decode[protocol.OK](t, h.exchange(sent(2, protocol.Put{Flags: protocol.PutEager, Size: uint64(len(content)), Path: "p"}, content))[0])
+	decode[protocol.OK](t, h.exchange(sent(3, protocol.Put{Flags: protocol.PutEager, Size: 5, Path: "q"}, "small"))[0])
+}
+
 // TestBackpressure has a client that does not read: a bounded part of its file
 // is read ahead, and its input waits.
 func TestBackpressure(t *testing.T) {

@@ -172,10 +172,15 @@ func (s *Session) EOF(time.Time) {
 // Drain is part of reactor.Session.
 func (s *Session) Drain(now time.Time) {
 	s.now = now
-	if s.state == ready || s.state == greeting {
-		reply(s, 0, protocol.Goaway{Code: protocol.ShuttingDown, Message: "the server is shutting down"})
+	const message = "the server is shutting down"
+	switch s.state {
+	case greeting: // HELLO is answered with WELCOME or ERROR only
+		s.refuse(&protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: message}, reasonShutdown)
+	case ready:
+		reply(s, 0, protocol.Goaway{Code: protocol.ShuttingDown, Message: message})
+		s.drain(reasonShutdown)
+	case opening, draining, closed:
 	}
-	s.drain(reasonShutdown)
 }
 
 // Closed is part of reactor.Session.

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -99,6 +101,19 @@ func TestPutThenGet(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestTimeOutOfRange has a file of the year 2603, which the wire cannot tell.
+func TestTimeOutOfRange(t *testing.T) {
+	h := greeted(t)
+	h.write("future", "x")
+	// os.Chtimes has the limit of the wire.
+	if out, err := exec.Command("touch", "-d", "@20000000000", filepath.Join(h.root, "future")).CombinedOutput(); err != nil {
+		t.Skipf("a file cannot be dated so here: %v %s", err, out)
+	}
+	if m := final[protocol.Meta](h, protocol.Stat{Path: "future"}); m.Mtime != protocol.NoTime {
+		t.Errorf("the time is told as %s", time.Unix(0, m.Mtime))
 	}
 }
 

@@ -175,6 +175,10 @@ func TestDrainIdle(t *testing.T) {
 		if h.finished != "shutdown" {
 			t.Errorf("greeted %v: closed for %q", greeted, h.finished)
 		}
+		want := map[bool]string{false: "ERROR shutting_down", true: "GOAWAY"}[greeted]
+		if got := names(h.frames()); len(got) != 1 || got[0] != want {
+			t.Errorf("greeted %v: told by %v, not by %s", greeted, got, want)
+		}
 	}
 }
 

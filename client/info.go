@@ -39,9 +39,9 @@ type Info struct {
 	Kind   Kind
 	Mode   fs.FileMode // permission bits
 	Size   int64       // in bytes; of a regular file
-	Mtime  time.Time
-	ETag   uint64 // changes whenever the content may have
-	Target string // of a symbolic link
+	Mtime  time.Time   // the zero time where the server cannot tell it
+	ETag   uint64      // changes whenever the content may have
+	Target string      // of a symbolic link
 }
 
 func infoOf(m *protocol.Meta) Info {

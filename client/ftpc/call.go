@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,10 @@ type call struct {
 func action(out *console, do func(*call) error) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
 		out.command = ctx.Command.Name
-		if err := checkProgress(ctx.String("progress")); err != nil {
+		if _, err := progressMode(ctx); err != nil {
+			return err
+		}
+		if err := checkTimeout(ctx); err != nil {
 			return err
 		}
 		c := &call{Context: ctx, out: out, begun: time.Now()}
@@ -75,6 +79,9 @@ func (c *call) server() (asked, fallback string, err error) {
 	fallback = defaultServer
 	if value := os.Getenv("FTPC_SERVER"); value != "" {
 		if fallback, err = parseServer(value); err != nil && !c.IsSet("server") {
+			if usage, ok := errors.AsType[*command.UsageError](err); ok {
+				usage.Message = "FTPC_SERVER: " + usage.Message
+			}
 			return "", "", err
 		}
 	}
@@ -85,9 +92,22 @@ func (c *call) server() (asked, fallback string, err error) {
 	return asked, fallback, err
 }
 
+// checkTimeout refuses a time that there is not.
+func checkTimeout(c *cli.Context) error {
+	limit := c.Duration("timeout")
+	if limit >= 0 {
+		return nil
+	}
+	name := "--timeout"
+	if value, err := time.ParseDuration(os.Getenv("FTPC_TIMEOUT")); err == nil && value == limit {
+		name = "FTPC_TIMEOUT"
+	}
+	return command.Usagef("%s: %s is negative", name, limit)
+}
+
 func (c *call) options() *client.Options {
 	limit := c.Duration("timeout")
-	if limit <= 0 {
+	if limit == 0 {
 		limit = -1 // the library's word for never
 	}
 	options := &client.Options{Agent: "ftpc/" + command.Version(), Timeout: limit}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/urfave/cli/v2"
 
 	"ftpd/internal/command"
 )
@@ -45,7 +48,8 @@ type counts struct {
 }
 
 func newProgress(c *call) *progress {
-	p := &progress{out: c.out, mode: c.String("progress")}
+	mode, _ := progressMode(c.Context) // action has checked it
+	p := &progress{out: c.out, mode: mode}
 	if c.Bool("quiet") {
 		p.mode = "none"
 	}
@@ -98,12 +102,22 @@ func (p *progress) start() {
 // progressModes are the values of --progress.
 var progressModes = []string{"auto", "plain", "none"}
 
-// checkProgress refuses a mode that there is not.
-func checkProgress(mode string) error {
-	if slices.Contains(progressModes, mode) {
-		return nil
+// progressMode returns the value of --progress or else of FTPC_PROGRESS, and
+// refuses a mode that there is not. A variable without a value is none.
+func progressMode(c *cli.Context) (string, error) {
+	mode := c.String("progress")
+	value, set := os.LookupEnv("FTPC_PROGRESS")
+	if mode == "" && value == "" && set {
+		return progressModes[0], nil
 	}
-	return command.Usagef("--progress is one of %s, not %s", strings.Join(progressModes, ", "), mode)
+	if slices.Contains(progressModes, mode) {
+		return mode, nil
+	}
+	name := "--progress"
+	if set && value == mode {
+		name = "FTPC_PROGRESS"
+	}
+	return "", command.Usagef("%s is one of %s, not %s", name, strings.Join(progressModes, ", "), mode)
 }
 
 func (p *progress) loop(tick <-chan time.Time) {

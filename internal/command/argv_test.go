@@ -91,7 +91,7 @@ func TestUsageErrors(t *testing.T) {
 		{"ls --l", "ls", "unknown flag --l", "run prog ls --help for the flags there are"},
 		{"ls a --dir", "ls", "--dir needs a value", ""},
 		{"ls -ld", "ls", "-d needs a value", ""},
-		{"ls --timeout soon", "", `invalid value "soon" for flag --timeout: parse error`, ""},
+		{"ls --timeout soon", "", `invalid value "soon" for flag --timeout: parse error`, "use a number with a unit, such as 5s or 1m"},
 		{"ls --long=perhaps", "ls", `invalid boolean value "perhaps" for --long: parse error`, ""},
 	}
 	for _, tt := range tests {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -83,11 +84,26 @@ func named(name string, action cli.ActionFunc) cli.ActionFunc {
 // singleDash is how package flag names a flag in its errors.
 var singleDash = regexp.MustCompile(` (for|for flag) -(\w)`)
 
+// ofDuration finds the flag in an error of its value or its variable's.
+var ofDuration = regexp.MustCompile(`for flag (?:--([\w-]+)|([\w-]+)): `)
+
+func isDuration(c *cli.Context, name string) bool {
+	flags := c.App.Flags
+	if c.Command != nil {
+		flags = append(slices.Clip(flags), c.Command.Flags...)
+	}
+	_, ok := among(flags, name).(*cli.DurationFlag)
+	return ok
+}
+
 // usageError is the library's hook for values that do not parse.
 func usageError(c *cli.Context, err error, isCommand bool) error {
 	usage := Usagef("%s", singleDash.ReplaceAllString(err.Error(), " $1 --$2"))
 	if isCommand {
 		usage.Command = c.Command.Name
+	}
+	if m := ofDuration.FindStringSubmatch(usage.Message); m != nil && isDuration(c, m[1]+m[2]) {
+		usage.Hint = "use a number with a unit, such as 5s or 1m"
 	}
 	return usage
 }

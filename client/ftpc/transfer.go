@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ type transfer struct {
 
 	mu    sync.Mutex
 	total client.Summary
+	links int64 // symbolic links that were skipped
+	odd   int64 // special files that were
 }
 
 func newTransfer(c *call) *transfer {
@@ -33,6 +36,7 @@ func (t *transfer) run(do func() error) error {
 	t.progress.start()
 	err := do()
 	t.progress.stop(err == nil)
+	t.noteSkipped()
 	if t.json {
 		t.total.Duration = time.Since(t.begun)
 		t.call.printSummary(t.total)
@@ -52,10 +56,39 @@ func (t *transfer) onFile(event client.FileEvent) {
 	if event.Err != nil && !fatal(event.Err) {
 		t.call.out.fail(failed(t.call.source(event), event.Err))
 	}
-	if event.Skipped != "" && !t.call.Bool("quiet") {
-		t.call.out.note(t.call.source(event), "skipped, because it is a "+event.Skipped)
-	}
+	t.countSkipped(event.Skipped)
 	t.print(event)
+}
+
+func (t *transfer) countSkipped(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch what {
+	case "":
+	case client.Symlink.String():
+		t.links++
+	default:
+		t.odd++
+	}
+}
+
+// noteSkipped tells in one line how much of the trees was left out.
+func (t *transfer) noteSkipped() {
+	var parts []string
+	if t.links > 0 {
+		parts = append(parts, plural(t.links, "symbolic link"))
+	}
+	if t.odd > 0 {
+		parts = append(parts, plural(t.odd, "special file"))
+	}
+	if len(parts) == 0 || t.call.Bool("quiet") {
+		return
+	}
+	verb := "were"
+	if t.links+t.odd == 1 {
+		verb = "was"
+	}
+	t.call.out.note("", strings.Join(parts, " and ")+" "+verb+" skipped")
 }
 
 // source is the end of a transfer that it reads from.

@@ -72,10 +72,13 @@ type File interface {
 
 // Lister walks the entries of a listing in no particular order and in bounded
 // memory; that of a directory comes before those of what it contains, and none
-// begins with Reserved. One goroutine uses it at a time.
+// begins with Reserved. An entry whose path has more than 4096 bytes is left
+// out; instead its directory gets, once, an entry with Err, an ErrInvalid,
+// after the plain one. One goroutine uses it at a time.
 type Lister interface {
 	// Next returns the next entry, io.EOF after the last. A directory that
-	// cannot be read is an entry with Err set, and the walk goes on.
+	// cannot be read is an entry with Err set, after the plain one where it
+	// failed only later, and the walk goes on.
 	Next() (Entry, error)
 	Close() error
 }

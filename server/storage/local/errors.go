@@ -87,7 +87,7 @@ func (s *Store) failOther(path storage.Path, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrClosed):
 		return refuse(path, fs.ErrClosed, "")
-	case errors.Is(err, storage.ErrChanged), errors.Is(err, errPrivate), errors.Is(err, errStaging):
+	case errors.Is(err, storage.ErrChanged), errors.Is(err, errPrivate), errors.Is(err, errStaging), errors.Is(err, errOverlong):
 		return refuse(path, err, "")
 	}
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {

@@ -4,6 +4,7 @@ package local
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -15,13 +16,19 @@ import (
 const (
 	// readAhead is how many names of a directory are held at a time.
 	readAhead = 256
-	// maxListed is the longest path that a client can name again, in bytes.
+	// maxListed is the longest path that a client can be told and can name
+	// again, in bytes.
 	maxListed = 4096
 )
 
+// errOverlong is of a directory that was gone into, and so has a path that
+// can be told.
+var errOverlong = fmt.Errorf("%w: paths below it are too long to name, and are left out", storage.ErrInvalid)
+
 // lister walks a tree depth first. A directory's entry comes before those of
 // what it contains, and it is opened before its entry is returned, so that the
-// entry can say why it could not be.
+// entry can say why it could not be. A second entry says what turns out only
+// later.
 type lister struct {
 	store     *Store
 	path      storage.Path
@@ -67,6 +74,13 @@ func (l *lister) Next() (storage.Entry, error) {
 		name := at.names[0]
 		at.names = at.names[1:]
 		if strings.HasPrefix(name, storage.Reserved) {
+			continue
+		}
+		if len(at.prefix)+len(name) > maxListed {
+			if !at.overlong {
+				at.overlong = true
+				return l.broken(at, errOverlong), nil
+			}
 			continue
 		}
 		if entry, ok := l.describe(at, name); ok {
@@ -157,8 +171,8 @@ func (l *lister) describe(at *level, name string) (entry storage.Entry, ok bool)
 
 // enter makes the directory name, whose path is given, the last of the trail.
 func (l *lister) enter(at *level, name, path string) error {
-	if len(l.path)+1+len(path) > maxListed {
-		return refuse(l.path.Join(path), storage.ErrInvalid, "its path is too long for a client to name")
+	if whole := l.path.Join(path); len(whole) > maxListed {
+		return refuse(whole, storage.ErrInvalid, "its path is too long for a client to name")
 	}
 	child, err := openChild(int(at.file.Fd()), name)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,19 +97,109 @@ func TestRemoveDoesNotFollowLinks(t *testing.T) {
 }
 
 // deep makes levels directories in each other below dir, by names of 200
-// bytes, and moves on by descriptor: the path is far longer than PATH_MAX.
+// bytes: the path is far longer than PATH_MAX.
 func deep(t *testing.T, dir string, levels int) {
+	t.Helper()
+	check(t, unix.Close(nest(t, dir, slices.Repeat([]string{strings.Repeat("d", 200)}, levels))))
+}
+
+// nest makes directories in each other below dir and opens the innermost. It
+// moves on by descriptor, for the kernel takes no path beyond PATH_MAX.
+func nest(t *testing.T, dir string, names []string) (fd int) {
 	t.Helper()
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	check(t, err)
-	for range levels {
-		check(t, unix.Mkdirat(fd, strings.Repeat("d", 200), 0o755))
-		next, err := unix.Openat(fd, strings.Repeat("d", 200), unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	for _, name := range names {
+		check(t, unix.Mkdirat(fd, name, 0o755))
+		next, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 		check(t, err)
 		check(t, unix.Close(fd))
 		fd = next
 	}
+	return fd
+}
+
+// walk lists a tree. Unlike storagetest.Walk it takes an entry with an error
+// besides the plain one of the same path.
+func walk(t *testing.T, s *Store, path storage.Path) (plain, failed map[string]storage.Entry) {
+	t.Helper()
+	l, err := s.List(path, true)
+	check(t, err)
+	defer l.Close()
+	plain, failed = map[string]storage.Entry{}, map[string]storage.Entry{}
+	for {
+		entry, err := l.Next()
+		if err == io.EOF {
+			return plain, failed
+		}
+		check(t, err)
+		into := plain
+		if entry.Err != nil {
+			into = failed
+		}
+		if _, twice := into[entry.Path]; twice {
+			t.Errorf("the entry %q comes twice", entry.Path)
+		}
+		if len(entry.Path) > maxListed {
+			t.Errorf("an entry's path has %d bytes", len(entry.Path))
+		}
+		into[entry.Path] = entry
+	}
+}
+
+func TestEntriesWhoseOwnPathIsTooLong(t *testing.T) {
+	dir := t.TempDir()
+	names := append(slices.Repeat([]string{strings.Repeat("d", 200)}, 20), strings.Repeat("e", 70))
+	half, within := strings.Join(names[:10], "/"), strings.Join(names[10:], "/")
+	at := half + "/" + within
+	if len(at) != 4090 {
+		t.Fatalf("the directory's path has %d bytes", len(at))
+	}
+	fd := nest(t, dir, names)
+	long := []string{strings.Repeat("f", 200), strings.Repeat("g", 200), strings.Repeat("h", 6), "fits", "short"}
+	for _, name := range long {
+		file, err := unix.Openat(fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
+		check(t, err)
+		check(t, unix.Close(file))
+	}
+	inner := strings.Repeat("i", 200)
+	check(t, unix.Mkdirat(fd, inner, 0o755))
 	check(t, unix.Close(fd))
+	s := open(t, dir, Options{NoSync: true})
+
+	plain, failed := walk(t, s, storage.Root)
+	if len(plain) != len(names)+2 || plain[at+"/fits"].Kind != storage.Regular || plain[at].Kind != storage.Directory {
+		t.Errorf("%d entries; want the directories and the two files with short names", len(plain))
+	}
+	if entry := failed[at]; len(failed) != 1 || entry.Kind != storage.Directory {
+		t.Errorf("%d entries with an error; want that of the directory with the files", len(failed))
+	}
+	wantError(t, "from the root", failed[at].Err, storage.ErrInvalid)
+
+	// From half-way every path is short enough to be told; but into a
+	// directory that a client could not name from the root it does not go.
+	plain, failed = walk(t, s, storage.Path(half))
+	if len(plain) != len(names)-10+len(long) || plain[within+"/"+long[0]].Kind != storage.Regular {
+		t.Errorf("%d entries from half-way", len(plain))
+	}
+	if len(failed) != 1 {
+		t.Errorf("%d entries with an error from half-way", len(failed))
+	}
+	wantError(t, "from half-way", failed[within+"/"+inner].Err, storage.ErrInvalid)
+}
+
+// TestDirectoryWhosePathJustFits has one with as long a path as a client can
+// name: it is listed and can be gone into.
+func TestDirectoryWhosePathJustFits(t *testing.T) {
+	dir := t.TempDir()
+	names := append(slices.Repeat([]string{strings.Repeat("d", 200)}, 20), strings.Repeat("e", 76))
+	check(t, unix.Close(nest(t, dir, names)))
+	at := strings.Join(names, "/")
+	s := open(t, dir, Options{NoSync: true})
+	plain, failed := walk(t, s, storage.Root)
+	if _, ok := plain[at]; !ok || len(at) != maxListed || len(failed) != 0 {
+		t.Errorf("a directory with a path of %d bytes: listed %v, %d errors", len(at), ok, len(failed))
+	}
 }
 
 func TestPathsLongerThanPATHMAX(t *testing.T) {
@@ -116,15 +207,12 @@ func TestPathsLongerThanPATHMAX(t *testing.T) {
 	check(t, os.Mkdir(dir+"/top", 0o755))
 	deep(t, dir+"/top", 100)
 	s := open(t, dir, Options{NoSync: true})
-	tooLong := 0
-	for _, entry := range storagetest.Walk(t, s, storage.Root, true) {
-		if entry.Err != nil {
-			wantError(t, "the last entry", entry.Err, storage.ErrInvalid)
-			tooLong++
-		}
+	_, failed := walk(t, s, storage.Root)
+	for _, entry := range failed {
+		wantError(t, "the last entry", entry.Err, storage.ErrInvalid)
 	}
-	if tooLong != 1 {
-		t.Errorf("%d entries have too long a path", tooLong)
+	if len(failed) != 1 {
+		t.Errorf("%d directories hold what has too long a path", len(failed))
 	}
 	if n, err := s.Remove(t.Context(), "top", true); n != 101 || err != nil {
 		t.Errorf("Remove = %d, %v", n, err)

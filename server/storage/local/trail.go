@@ -26,6 +26,8 @@ type level struct {
 	prefix string   // what its entries' paths begin with: "" or "a/b/"
 	names  []string // read from it and not yet dealt with
 	ended  bool     // all of its names have been read
+
+	overlong bool // a listing has said that it leaves out entries for their long paths
 }
 
 // openChild opens a directory in a directory, if it is one and no link.

@@ -78,7 +78,8 @@ type File interface {
 type Lister interface {
 	// Next returns the next entry, io.EOF after the last. A directory that
 	// cannot be read is an entry with Err set, after the plain one where it
-	// failed only later, and the walk goes on.
+	// failed only later, and the walk goes on. The listed directory itself is
+	// no entry: where it cannot be read, its error ends the listing.
 	Next() (Entry, error)
 	Close() error
 }

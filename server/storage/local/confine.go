@@ -3,6 +3,7 @@
 package local
 
 import (
+	"io"
 	"os"
 	"strings"
 
@@ -44,7 +45,11 @@ func (d *directory) close() {
 func (s *Store) openDirectory(path storage.Path) (directory, error) {
 	if path == storage.Root {
 		d := directory{file: s.top, path: path, shared: true}
-		return d, unix.Fstat(d.fd(), &d.stat)
+		err := unix.Fstat(d.fd(), &d.stat)
+		if err == nil && d.stat.Nlink == 0 {
+			err = lookInto(d.fd())
+		}
+		return d, err
 	}
 	// O_NONBLOCK means nothing for a directory, and spares the four fcntl(2)
 	// calls by which os sets it and takes it back.
@@ -62,6 +67,22 @@ func (s *Store) openDirectory(path storage.Path) (directory, error) {
 		return directory{}, errPrivate
 	}
 	return d, nil
+}
+
+// lookInto returns the ENOENT of a directory that was removed while it is
+// open: it can be described still, but Linux does not read it, and others do
+// not open it. Having no links does not tell, for some FUSE file systems count
+// none at all.
+func lookInto(fd int) error {
+	l, err := openChild(fd, ".")
+	if err != nil {
+		return err
+	}
+	defer l.file.Close()
+	if _, err = l.file.Readdirnames(1); err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // place is a name in an open directory, whether or not something has it.

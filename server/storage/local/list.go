@@ -66,8 +66,8 @@ func (l *lister) Next() (storage.Entry, error) {
 	for len(l.trail.levels) > 0 {
 		at := l.trail.last()
 		if len(at.names) == 0 {
-			if failed, entry := l.refill(at); failed {
-				return entry, nil
+			if failed, err := l.refill(at); err != nil {
+				return l.broken(failed, err)
 			}
 			continue
 		}
@@ -79,7 +79,7 @@ func (l *lister) Next() (storage.Entry, error) {
 		if len(at.prefix)+len(name) > maxListed {
 			if !at.overlong {
 				at.overlong = true
-				return l.broken(at, errOverlong), nil
+				return l.broken(at, errOverlong)
 			}
 			continue
 		}
@@ -90,35 +90,32 @@ func (l *lister) Next() (storage.Entry, error) {
 	return storage.Entry{}, io.EOF
 }
 
-// refill reads more names, or leaves the directory where there are none. A
-// directory that fails in the middle gets a second entry, with the error.
-func (l *lister) refill(at *level) (failed bool, entry storage.Entry) {
+// refill reads more names, or leaves the directory where there are none. With
+// an error it returns the directory that failed in the middle.
+func (l *lister) refill(at *level) (failed *level, err error) {
 	if at.ended {
 		return l.leave()
 	}
-	names, err := at.file.Readdirnames(readAhead)
-	at.names = names
+	at.names, err = at.file.Readdirnames(readAhead)
 	if err == nil {
-		return false, entry
+		return nil, nil
 	}
 	at.ended = true
 	if err == io.EOF {
-		return false, entry
+		return nil, nil
 	}
-	return true, l.broken(at, err)
+	return at, err
 }
 
 // leave goes back to the directory above.
-func (l *lister) leave() (failed bool, entry storage.Entry) {
-	err := l.trail.pop()
-	if err == nil {
-		return false, entry
+func (l *lister) leave() (failed *level, err error) {
+	if err = l.trail.pop(); err == nil {
+		return nil, nil
 	}
-	at := l.trail.last()
-	entry = l.broken(at, err)
+	at := *l.trail.last()
 	// What was above cannot be read any further; the way up is lost with it.
 	l.trail.levels = l.trail.levels[:firstParked(l.trail.levels)]
-	return true, entry
+	return &at, err
 }
 
 func firstParked(levels []level) int {
@@ -130,20 +127,20 @@ func firstParked(levels []level) int {
 	return len(levels)
 }
 
-// broken is the entry of a directory that could not be read to its end.
-func (l *lister) broken(at *level, err error) storage.Entry {
-	path := strings.TrimSuffix(at.prefix, "/")
-	if path == "" {
-		path = "."
+// broken is what Next returns for a directory that could not be read to its
+// end: an entry, or for the listed directory itself the error, which ends the
+// listing.
+func (l *lister) broken(at *level, err error) (storage.Entry, error) {
+	if at.prefix == "" {
+		l.trail.close()
+		return storage.Entry{}, l.store.fail(l.path, err)
 	}
-	return storage.Entry{Path: path, Info: storage.Info{Kind: storage.Directory}, Err: l.fail(path, err)}
+	path := strings.TrimSuffix(at.prefix, "/")
+	return storage.Entry{Path: path, Info: storage.Info{Kind: storage.Directory}, Err: l.fail(path, err)}, nil
 }
 
 // fail names path, which is below the listed directory, from the root.
 func (l *lister) fail(path string, err error) error {
-	if path == "." {
-		return l.store.fail(l.path, err)
-	}
 	return l.store.fail(l.path.Join(path), err)
 }
 

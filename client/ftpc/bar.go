@@ -14,7 +14,8 @@ import (
 type redrawn struct {
 	out   *console
 	bar   *progressbar.ProgressBar
-	blank bool // nothing of it is on the screen
+	files string // how many of them are done, as the bar says it
+	blank bool   // nothing of it is on the screen
 }
 
 func newRedrawn(out *console, c counts) *redrawn {
@@ -32,26 +33,63 @@ func newRedrawn(out *console, c counts) *redrawn {
 
 func (*redrawn) every() time.Duration { return 100 * time.Millisecond }
 
-// narrow is the number of columns below which a bar has room for nothing but
-// its size and rate.
-const narrow = 72
+// The columns from which there is room for each part of the line.
+const (
+	roomForBar   = 30 // and the rate
+	roomForFiles = 40 // also for the sizes of a job of unknown size
+	roomForSizes = 60
+	roomForTime  = 72
+)
 
 // newBar makes a bar of some bytes, -1 if unknown. The library syncs a file at
 // each write, which a terminal refuses at once, and fits the bar to its width.
 func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
 	width := terminalWidth(terminal)
-	return progressbar.NewOptions64(size,
+	options := []progressbar.Option{
 		progressbar.OptionSetWriter(terminal),
-		progressbar.OptionSetWidth(min(max(width-narrow, 1), 40)),
+		progressbar.OptionSetWidth(40),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(width >= narrow),
+		progressbar.OptionSetPredictTime(width >= roomForTime),
+		progressbar.OptionSetElapsedTime(width >= roomForTime || size < 0),
 		progressbar.OptionSpinnerType(14),
 		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise it starts a goroutine
 		progressbar.OptionUseANSICodes(runtime.GOOS != "windows"),
-		progressbar.OptionThrottle(50*time.Millisecond),
-	)
+		progressbar.OptionThrottle(50 * time.Millisecond),
+	}
+	if width >= roomForSizes || size < 0 {
+		options = append(options, progressbar.OptionShowCount())
+	}
+	return progressbar.NewOptions64(size, options...)
+}
+
+// drawSlim draws the line of a terminal without room for a bar, and tells
+// whether it is one.
+func (r *redrawn) drawSlim(c counts) bool {
+	width := terminalWidth(r.out.errFile)
+	if width >= roomForFiles || width >= roomForBar && !c.unknown {
+		return false
+	}
+	_, _ = r.out.errFile.WriteString(eraseLine(width) + slimLine(c, width))
+	return true
+}
+
+// slimLine returns how far a job is and how fast, as much as there is room for.
+func slimLine(c counts, width int) string {
+	far := humanBytes(c.moved)
+	if !c.unknown {
+		percent := int64(100)
+		if total := max(c.bytes, c.moved); total > 0 {
+			percent = int64(float64(c.moved) / float64(total) * 100)
+		}
+		far = fmt.Sprintf("%d%%", percent)
+	}
+	for _, line := range []string{far + " " + c.rate(), far} {
+		if len(line) < width {
+			return line
+		}
+	}
+	return ""
 }
 
 // update draws the bar. The library ends a bar for good when it reaches its
@@ -60,17 +98,38 @@ func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
 func (r *redrawn) update(c counts) {
 	r.out.mu.Lock()
 	defer r.out.mu.Unlock()
+	if !c.unknown && c.bytes == 0 {
+		return // nothing is known yet of what there is to do
+	}
 	r.blank = false
-	r.describe(c)
+	if r.drawSlim(c) {
+		return
+	}
 	if !c.unknown {
 		r.bar.ChangeMax64(max(c.bytes, c.moved) + 1)
 	}
+	r.describe(c)            // draws, and so comes after what the line says
 	_ = r.bar.Set64(c.moved) // fails only at the maximum
 }
 
 func (r *redrawn) describe(c counts) {
-	if c.files > 1 && terminalWidth(r.out.errFile) >= narrow {
-		r.bar.Describe(fmt.Sprintf("%d/%d files ", c.filesDone, c.files))
+	width := terminalWidth(r.out.errFile)
+	room := 0
+	switch { // what the other parts leave where they are at their longest
+	case width >= roomForTime:
+		room = width - 53
+	case width >= roomForSizes:
+		room = width - 44
+	case width >= roomForFiles:
+		room = width - 28
+	}
+	text := fmt.Sprintf("%d/%d files ", c.filesDone, c.files)
+	if c.files <= 1 || len(text) > room {
+		text = ""
+	}
+	if text != r.files {
+		r.files = text
+		r.bar.Describe(text)
 	}
 }
 
@@ -86,8 +145,15 @@ func (r *redrawn) finish(c counts, well bool) {
 		r.clear()
 		return
 	}
+	if c.unknown {
+		c.bytes, c.unknown = c.moved, false // now it is known
+	}
+	if r.drawSlim(c) {
+		_, _ = r.out.errFile.WriteString("\n")
+		return
+	}
 	if c.moved == 0 {
-		r.bar = emptyBar(r.out.errFile)
+		r.bar, r.files = emptyBar(r.out.errFile), ""
 		r.describe(c)
 	} else {
 		r.bar.ChangeMax64(c.moved)

@@ -25,6 +25,7 @@ type terminal struct {
 	master  *os.File
 	mu      sync.Mutex
 	written strings.Builder
+	columns int
 	more    chan struct{} // told after each write
 	drained chan struct{} // closed when all ends of file are closed
 }
@@ -43,7 +44,7 @@ func openTerminal(t *testing.T) *terminal {
 	file, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	check(t, err)
 	term := &terminal{
-		t: t, file: file, master: os.NewFile(uintptr(fd), "ptmx"),
+		t: t, file: file, master: os.NewFile(uintptr(fd), "ptmx"), columns: columns,
 		more: make(chan struct{}, 1), drained: make(chan struct{}),
 	}
 	go term.read()
@@ -122,7 +123,7 @@ func (term *terminal) screen() []string {
 			line[column] = r
 			column++
 		}
-		if len(line) > columns {
+		if len(line) > term.columns {
 			term.t.Fatalf("the line %q is wider than the terminal", string(line))
 		}
 		text = text[size:]
@@ -200,6 +201,39 @@ func TestBarWhileRunning(t *testing.T) {
 	release()
 	check(t, cmd.Wait())
 	wantScreen(t, term.screen(), `100% \|█+\| \(4\.0/4\.0 MiB, .*/s\)$`)
+}
+
+// In every width the line has what there is room for, and is never wider.
+func TestBarInNarrowTerminals(t *testing.T) {
+	root, address := serveTemp(t)
+	check(t, os.Mkdir(filepath.Join(root, "tree"), 0o777))
+	for _, name := range []string{"a", "b", "c"} {
+		check(t, os.WriteFile(filepath.Join(root, "tree", name), make([]byte, 1<<20), 0o666))
+	}
+	for width, want := range map[int]string{
+		20: `^100% \d+(\.\d)? [KMG]iB/s$`,
+		34: `^ 100% \|█{6,}\| \(\d+(\.\d)? [KMG]iB/s\)$`,
+		40: `^3/3 files  100% \|█{4,}\| \(\d+(\.\d)? [KMG]iB/s\)$`,
+		60: `^3/3 files  100% \|█{10,}\| \(3\.0/3\.0 MiB, \d+(\.\d)? [KMG]iB/s\)$`,
+	} {
+		term := openTerminal(t)
+		term.columns = width
+		check(t, unix.IoctlSetWinsize(int(term.file.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}))
+		check(t, term.command(address, "get", "-r", "tree").Run())
+		wantScreen(t, term.screen(), want)
+	}
+}
+
+// Nothing is drawn before it is known what there is to do.
+func TestBarWaitsForTheTotal(t *testing.T) {
+	term := openTerminal(t)
+	r := newRedrawn(newConsole(term.file, term.file), counts{})
+	r.update(counts{files: 1})
+	r.update(counts{files: 1, bytes: 4 << 20, moved: 2 << 20})
+	term.screen()
+	if !strings.Contains(term.text(), "4.0 MiB") || strings.Contains(term.text(), "1 B") {
+		t.Errorf("%q", term.text())
+	}
 }
 
 // Of standard input nobody knows the size: what went so far is shown.

@@ -25,10 +25,20 @@ func (st *staging) Commit(attributes storage.Attributes) (storage.Info, error) {
 	}
 	info, published, err := st.publish(fd, attributes)
 	if !published {
+		if isNotExist(err) && unlinked(fd) {
+			err = errLost // and not the path's fault
+		}
 		_ = st.home.unlink()
 	}
 	st.release(fd)
 	return info, st.store.fail(st.path, err)
+}
+
+// unlinked tells whether an open file has no name any more.
+func unlinked(fd int) bool {
+	var stat unix.Stat_t
+	err := retry(func() error { return unix.Fstat(fd, &stat) })
+	return err == nil && stat.Nlink == 0
 }
 
 func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.Info, published bool, err error) {
@@ -75,7 +85,7 @@ func (st *staging) dress(fd int, parent *directory, attributes storage.Attribute
 	}
 	mode := attributes.Mode & 0o777
 	if mode == 0 {
-		mode = st.store.options.FileMode & 0o777 &^ st.store.instance.umask
+		mode = st.store.options.FileMode & 0o777 &^ st.instance.umask
 	}
 	if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
 		return err

@@ -52,6 +52,30 @@ var errPrivate = fmt.Errorf("%w: it leads to the server's own files", fs.ErrPerm
 // errStaging says that nothing can be uploaded, to whatever path.
 var errStaging = fmt.Errorf("%w: the server cannot make %s in the served directory", fs.ErrPermission, stagingDirectory)
 
+// errLost is a fault of the server, whatever the path: what it keeps in the
+// staging directory is gone, or that cannot be used. It wraps nothing, so that
+// nobody takes it for an error of the path.
+var errLost = fmt.Errorf("the server's own directory %s is gone or cannot be used", stagingDirectory)
+
+// stagingFault makes of err, by which a staging directory could not be made,
+// what may be said of a path: only what would be so for the file itself, and
+// that there is not enough of something.
+func stagingFault(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return errStaging
+	}
+	number, ok := errors.AsType[syscall.Errno](err)
+	if !ok {
+		return err
+	}
+	switch number {
+	case unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EMFILE, unix.ENFILE, unix.ENOMEM:
+		return err
+	default:
+		return fmt.Errorf("%w: %s", errLost, number.Error())
+	}
+}
+
 // escapeError returns the error value that os.Root has for paths that lead out
 // of it. It is not exported, so it is asked for rather than matched by text.
 func escapeError(root *os.Root) error {
@@ -84,11 +108,13 @@ func (s *Store) fail(path storage.Path, err error) error {
 // failOther is fail for what is no error number: this package's own errors,
 // which pass, and those that os puts a path of the server in, which lose it.
 func (s *Store) failOther(path storage.Path, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrClosed):
+	if errors.Is(err, fs.ErrClosed) {
 		return refuse(path, fs.ErrClosed, "")
-	case errors.Is(err, storage.ErrChanged), errors.Is(err, errPrivate), errors.Is(err, errStaging), errors.Is(err, errOverlong):
-		return refuse(path, err, "")
+	}
+	for _, own := range []error{storage.ErrChanged, errPrivate, errStaging, errLost, errOverlong} {
+		if errors.Is(err, own) {
+			return refuse(path, err, "")
+		}
 	}
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%q: %w", string(path), pathError.Err)

@@ -38,26 +38,61 @@ type instance struct {
 	lock  *os.File
 	umask uint32 // of this process
 	last  atomic.Uint64
+
+	// Both under the store's lock.
+	users int  // staging files that are in it or have a record there
+	lost  bool // it was removed, and another is the store's now
 }
 
 // nextName returns a name that no staging file of the instance had.
 func (i *instance) nextName() string { return strconv.FormatUint(i.last.Add(1)-1, 10) }
 
-// own returns the store's instance and makes it the first time.
-func (s *Store) own() (*instance, error) {
+// own returns the store's instance for one more user, who disowns it in the
+// end. It makes the instance the first time, and again where gone, which is
+// nil or what own returned before, was removed behind the server's back.
+func (s *Store) own(gone *instance) (*instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, fs.ErrClosed
 	}
-	if s.instance == nil {
+	if s.instance == gone {
 		i, err := s.newInstance()
 		if err != nil {
-			return nil, err
+			return nil, stagingFault(err)
 		}
 		s.instance = i
+		if gone != nil {
+			s.options.Logger.Warn("the staging directory was removed while the server uses it, and is made again",
+				"directory", stagingDirectory, "lost", gone.name, "uploads", gone.users)
+			gone.lost = true
+			s.dropLost(gone)
+		}
 	}
+	s.instance.users++
 	return s.instance, nil
+}
+
+// disown ends a use of an instance.
+func (s *Store) disown(i *instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i.users--
+	s.dropLost(i)
+}
+
+// dropLost gives up an instance that was lost, once nothing uses it any more.
+// Its lock may have outlived it. Called with s.mu held.
+func (s *Store) dropLost(i *instance) {
+	if !i.lost || i.users > 0 {
+		return
+	}
+	_ = i.file.Close()
+	if staging, err := openStaging(s.top); err == nil {
+		s.removeInstance(staging, i.name)
+		_ = staging.Close()
+	}
+	_ = i.lock.Close()
 }
 
 // newInstance tries again where another store, closing or sweeping, takes
@@ -99,9 +134,6 @@ func (s *Store) tryInstance() (*instance, error) {
 // leads to.
 func openStaging(top *os.File) (*os.File, error) {
 	l, err := openChild(int(top.Fd()), stagingDirectory)
-	if err == unix.ELOOP || err == unix.ENOTDIR {
-		return nil, errStaging // someone else put it there
-	}
 	return l.file, err
 }
 

@@ -105,6 +105,31 @@ func TestMountBelowTheRoot(t *testing.T) {
 	wantNoLitter(t, dir)
 }
 
+// TestStagingThatIsRemovedWithAMountBelowTheRoot loses the records of what is
+// staged beside its target.
+func TestStagingThatIsRemovedWithAMountBelowTheRoot(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, dir+"/mounted")
+	s := open(t, dir, Options{NoSync: true})
+	early := storagetest.Stage(t, s, "mounted/early", "early", storage.CreateOptions{})
+	check(t, os.RemoveAll(dir+"/"+stagingDirectory))
+	storagetest.Put(t, s, "mounted/late", "late")
+	for _, target := range []string{"/tmp", "missing", stagingDirectory, "mounted", "mounted/late"} {
+		check(t, os.RemoveAll(dir+"/"+stagingDirectory))
+		check(t, os.Symlink(target, dir+"/"+stagingDirectory))
+		_, err := s.Create("mounted/f", storage.CreateOptions{})
+		wantFault(t, "a link to "+target, err)
+	}
+	check(t, os.Remove(dir+"/"+stagingDirectory))
+	_, err := early.Commit(storage.Attributes{}) // it is on the other file system, and was not lost
+	check(t, err)
+	if got := storagetest.Get(t, s, "mounted/early") + storagetest.Get(t, s, "mounted/late"); got != "earlylate" {
+		t.Errorf("the files hold %q", got)
+	}
+	check(t, s.Close())
+	wantNoLitter(t, dir)
+}
+
 func TestKilledWithAMountBelowTheRoot(t *testing.T) {
 	dir := t.TempDir()
 	mount(t, dir+"/mounted")

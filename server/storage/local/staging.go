@@ -16,9 +16,10 @@ import (
 // store's instance directory or, where the target is on another file system,
 // beside the target; rename(2) does not cross file systems.
 type staging struct {
-	store   *Store
-	path    storage.Path // of the file to be
-	options storage.CreateOptions
+	store    *Store
+	instance *instance
+	path     storage.Path // of the file to be
+	options  storage.CreateOptions
 	descriptor
 	home   place  // where the file is until it is committed
 	record string // the entry of the instance that names home where it is beside the target, or ""
@@ -119,42 +120,73 @@ func (d *directory) roomFor(size int64) error {
 // file system that has eaten into its reserve.
 func blocks(count, size int64) int64 { return max(count, 0) * size }
 
-// stage makes the staging file and takes it into the store's books.
+// stage makes the staging file, if need be in an instance that is made again:
+// somebody who tidies up may remove what a server that runs for months keeps.
 func (s *Store) stage(path storage.Path, options storage.CreateOptions, parent *directory) (*staging, error) {
-	i, err := s.own()
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, errStaging
+	var gone *instance
+	for range 2 {
+		i, err := s.own(gone)
+		if err != nil {
+			return nil, err
+		}
+		st := &staging{store: s, instance: i, path: path, options: options}
+		if err = st.make(parent); err == nil {
+			return st, nil
+		}
+		s.disown(i)
+		if !errors.Is(err, errLost) {
+			return nil, err
+		}
+		gone = i
 	}
-	if err != nil {
-		return nil, err
-	}
-	st := &staging{store: s, path: path, options: options}
-	if idOf(&parent.stat).device == s.topID.device {
+	return nil, errLost
+}
+
+// make makes the staging file and takes it into the store's books. The error
+// is errLost where the instance is gone.
+func (st *staging) make(parent *directory) error {
+	s, i := st.store, st.instance
+	inside := idOf(&parent.stat).device == s.topID.device
+	if inside {
 		st.home = place{&i.directory, i.nextName()}
-	} else if err := st.besideTarget(i, parent); err != nil {
-		return nil, err
+	} else if err := st.besideTarget(parent); err != nil {
+		return s.lostIf(err)
 	}
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	err = retry(func() (err error) {
+	err := retry(func() (err error) {
 		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, 0o600)
 		return err
 	})
+	if inside {
+		err = s.lostIf(err)
+	}
 	if err == nil {
 		err = s.enlist(st)
 	}
 	if err != nil {
 		st.dropRecord()
-		return nil, err
 	}
-	return st, nil
+	return err
+}
+
+// lostIf makes errLost of what making an entry of the instance fails with where
+// that was removed (on a network file system it is ESTALE) or, for a record,
+// which is made by its path, where something else is in its place.
+func (s *Store) lostIf(err error) error {
+	for _, lost := range []error{unix.ENOENT, unix.ESTALE, unix.ENOTDIR, unix.ELOOP, s.escapes} {
+		if errors.Is(err, lost) {
+			return errLost
+		}
+	}
+	return err
 }
 
 // besideTarget chooses a hidden name in the target's own directory and first
 // records it, as a link, which is made with its content in one step.
-func (st *staging) besideTarget(i *instance, parent *directory) error {
-	record := besidePrefix + i.nextName()
+func (st *staging) besideTarget(parent *directory) error {
+	record := besidePrefix + st.instance.nextName()
 	st.home = place{parent, storage.Reserved + rand.Text()}
-	err := st.store.root.Symlink(string(st.home.path()), string(i.path.Join(record)))
+	err := st.store.root.Symlink(string(st.home.path()), string(st.instance.path.Join(record)))
 	if err == nil {
 		st.record = record
 	}
@@ -163,7 +195,7 @@ func (st *staging) besideTarget(i *instance, parent *directory) error {
 
 func (st *staging) dropRecord() {
 	if st.record != "" {
-		_ = unix.Unlinkat(st.store.instance.fd(), st.record, 0)
+		_ = unix.Unlinkat(st.instance.fd(), st.record, 0)
 	}
 }
 
@@ -207,4 +239,5 @@ func (st *staging) release(fd int) {
 	st.store.mu.Lock()
 	delete(st.store.staged, st)
 	st.store.mu.Unlock()
+	st.store.disown(st.instance)
 }

@@ -94,6 +94,8 @@ func greet(ctx context.Context, in *receiver, address string, o *Options) (Serve
 		return Server{}, foreign(in, address, err)
 	case f.Opcode == protocol.OpError:
 		return Server{}, lastError(f, "dial", address)
+	case f.Opcode == protocol.OpGoaway: // in place of WELCOME, from a server that ends just now
+		return Server{}, turnedAway(f, address)
 	}
 	m, err := protocol.Decode[protocol.Welcome](f)
 	if err != nil {

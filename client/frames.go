@@ -71,8 +71,23 @@ func (c *conn) goaway(m protocol.Goaway) error {
 		c.away = nil // this is why the connection ends
 		return violation("GOAWAY came twice")
 	}
-	c.away = &Error{Op: "connection", Code: known(m.Code), Retry: true, Message: m.Message}
+	c.away = awayError(m, "connection", "")
 	return nil
+}
+
+// awayError is what requests fail with that a GOAWAY leaves no place for. They
+// were not begun, so that they may succeed elsewhere or later.
+func awayError(m protocol.Goaway, op, path string) *Error {
+	return &Error{Op: op, Path: path, Code: known(m.Code), Retry: true, Message: m.Message}
+}
+
+// turnedAway makes an error of a GOAWAY that ends a greeting.
+func turnedAway(f protocol.Frame, address string) error {
+	m, err := protocol.Decode[protocol.Goaway](f)
+	if err != nil {
+		return broken(err)
+	}
+	return awayError(m, "dial", address)
 }
 
 // lastError makes an error of an ERROR that ends a connection.

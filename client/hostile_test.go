@@ -250,6 +250,7 @@ func TestHostile(t *testing.T) {
 // A greeting that is none is an error of Dial.
 func TestGreeting(t *testing.T) {
 	welcome := protocol.Welcome{InFlight: 1, BlockSize: bs, Agent: strings.Repeat("x", 255)}
+	away := protocol.Goaway{Code: protocol.ShuttingDown, Message: "the server is shutting down"}
 	for _, test := range []struct {
 		name   string
 		script func(p *peer)
@@ -261,6 +262,8 @@ func TestGreeting(t *testing.T) {
 		{"a line", func(p *peer) { p.raw([]byte("ftpd: speak TLS here\x1b\r\n")) }, ErrUnsupported, `speak TLS here\x1b`},
 		{"short line", func(p *peer) { p.raw([]byte("220 ok\r\n")) }, ErrUnsupported, ""},
 		{"busy", func(p *peer) { p.fail(0, protocol.Busy) }, ErrBusy, "the script says so"},
+		{"shutting down", func(p *peer) { p.send(0, away) }, ErrShuttingDown, "the server is shutting down"},
+		{"GOAWAY without a code", func(p *peer) { p.raw([]byte{1, 0x48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0}) }, ErrProtocol, ""},
 		{"other block size", func(p *peer) { w := welcome; w.BlockSize = 1 << 20; p.send(0, w) }, ErrProtocol, ""},
 		{"none in flight", func(p *peer) { w := welcome; w.InFlight = 0; p.send(0, w) }, ErrProtocol, ""},
 		{"a reply", func(p *peer) { p.send(1, protocol.OK{}) }, ErrProtocol, ""},
@@ -283,6 +286,9 @@ func TestGreeting(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%q does not say %q", err, test.text)
+			}
+			if e, ok := errors.AsType[*Error](err); ok && test.want == ErrShuttingDown && !e.Retry {
+				t.Error("another try is said to be useless")
 			}
 		})
 	}

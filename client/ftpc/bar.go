@@ -25,8 +25,8 @@ func newRedrawn(out *console, c counts) *redrawn {
 	}
 	r := &redrawn{out: out, bar: newBar(out.errFile, size), blank: true}
 	r.bar.StartWithoutRender() // the rate counts from here
-	out.mu.Lock()
-	defer out.mu.Unlock()
+	out.lock()
+	defer out.unlock()
 	out.bar = r
 	return r
 }
@@ -96,8 +96,8 @@ func slimLine(c counts, width int) string {
 // maximum, and the maximum of a tree grows while the tree is read: so the
 // maximum is kept one byte out of reach until the job is done.
 func (r *redrawn) update(c counts) {
-	r.out.mu.Lock()
-	defer r.out.mu.Unlock()
+	r.out.lock()
+	defer r.out.unlock()
 	if !c.unknown && c.bytes == 0 {
 		return // nothing is known yet of what there is to do
 	}
@@ -138,8 +138,8 @@ func (r *redrawn) finish(c counts, well bool) {
 	if well {
 		r.update(c)
 	}
-	r.out.mu.Lock()
-	defer r.out.mu.Unlock()
+	r.out.lock()
+	defer r.out.unlock()
 	r.out.bar = nil
 	if !well || c.filesDone == 0 {
 		r.clear()

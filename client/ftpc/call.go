@@ -26,7 +26,7 @@ type call struct {
 // action makes a command's function one that the library can call.
 func action(out *console, do func(*call) error) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
-		out.command = ctx.Command.Name
+		out.begin(ctx.Command.Name)
 		if _, err := progressMode(ctx); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"ftpd/client"
 	"ftpd/internal/command"
@@ -27,6 +29,9 @@ type console struct {
 	hinted   map[string]bool
 
 	setting // of the command that runs, for its errors
+
+	running atomic.Pointer[string] // setting.command, for leave
+	held    atomic.Int32           // how many are where somebody else can hold them up
 }
 
 // bar is something on the last line of the terminal that can be taken off; its
@@ -46,6 +51,34 @@ func newConsole(stdout, stderr *os.File) *console {
 	}
 }
 
+// begin names the command that runs.
+func (c *console) begin(command string) {
+	c.command = command
+	c.running.Store(&command)
+}
+
+// hold is called before what somebody else can hold up for ever, and nothing
+// call off: the other end of a pipe, or who looks at a terminal. What it
+// returns is called afterwards.
+func (c *console) hold() (over func()) {
+	c.held.Add(1)
+	return func() { c.held.Add(-1) }
+}
+
+// isHeld tells whether somebody is where they can be held up.
+func (c *console) isHeld() bool { return c.held.Load() > 0 }
+
+// lock is for whoever writes: its holder can be held up by who reads.
+func (c *console) lock() {
+	c.mu.Lock()
+	c.held.Add(1)
+}
+
+func (c *console) unlock() {
+	c.held.Add(-1)
+	c.mu.Unlock()
+}
+
 // name returns a name as standard output should have it.
 func (c *console) name(s string) string {
 	if c.escape {
@@ -56,8 +89,8 @@ func (c *console) name(s string) string {
 
 // printf writes to standard output. What goes wrong is kept for finish.
 func (c *console) printf(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	if c.escape {
 		c.clearBar() // it is on the same screen
 	}
@@ -67,15 +100,15 @@ func (c *console) printf(format string, args ...any) {
 
 // flush hands on what printf wrote.
 func (c *console) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	c.keep(c.stdout.Flush())
 }
 
 // fail prints an error and its hint.
 func (c *console) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	c.clearBar()
 	c.keep(c.stdout.Flush())
 	m := c.explain(err)
@@ -116,6 +149,34 @@ func (c *console) finish(err error) status {
 	return statusOf(err)
 }
 
+// leave prints the last line of an interrupted command that is held up, by
+// which the console itself may be: it does without what it cannot have soon.
+func (c *console) leave() {
+	const moment = 100 * time.Millisecond
+	locked, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		c.mu.Lock() // for ever: nothing is drawn any more
+		close(locked)
+	}()
+	go func() {
+		defer close(said)
+		select {
+		case <-locked:
+			c.clearBar()
+		case <-time.After(moment):
+		}
+		subject := "ftpc"
+		if running := c.running.Load(); running != nil {
+			subject += ": " + *running
+		}
+		_, _ = fmt.Fprintf(c.stderr, "%s: interrupted\n", subject)
+	}()
+	select {
+	case <-said:
+	case <-time.After(2 * moment):
+	}
+}
+
 // keep remembers the first error of standard output.
 func (c *console) keep(err error) {
 	if err != nil && c.outError == nil {
@@ -133,8 +194,8 @@ func (c *console) clearBar() {
 
 // note prints something about a name that is no error.
 func (c *console) note(name, text string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	c.clearBar()
 	_, _ = fmt.Fprintf(c.stderr, "%s: %s\n", c.subject(nil, name), text)
 }

@@ -193,6 +193,7 @@ func getTarget(local string) (landing, error) {
 }
 
 func (t *transfer) getStream(ctx context.Context, remote, local string) (client.Result, error) {
+	defer t.call.out.hold()() // a pipe is opened, and written to, when somebody reads it
 	f, err := os.OpenFile(local, os.O_WRONLY, 0)
 	if err != nil {
 		return client.Result{}, &client.LocalError{Op: "open", Path: local, Err: err}
@@ -214,6 +215,7 @@ func getToOutput(c *call, remote string) error {
 		t.progress.silence() // the content is on the same screen
 	}
 	return t.run(func() error {
+		defer c.out.hold()()
 		_, err := c.client.Get(c.Context.Context, remote, io.Writer(os.Stdout), &client.GetOptions{Progress: t.progress})
 		return failed(remote, err)
 	})

@@ -20,11 +20,45 @@ func run(args []string) status {
 	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
 	out := newConsole(os.Stdout, os.Stderr)
-	err := command.Run(ctx, newApp(out), args)
-	if ctx.Err() != nil && err != nil {
-		err = context.Canceled // whatever failed, it failed because of the signal
+	ended := make(chan status, 1)
+	go func() {
+		err := command.Run(ctx, newApp(out), args)
+		if ctx.Err() != nil && err != nil {
+			err = context.Canceled // whatever failed, it failed because of the signal
+		}
+		ended <- out.finish(err)
+	}()
+	select {
+	case s := <-ended:
+		return s
+	case <-ctx.Done():
 	}
-	return out.finish(err)
+	return unwind(out, ended)
+}
+
+// patience is how often an interrupted command that has not ended is looked
+// at. One that is held up twice in a row is left.
+const patience = 300 * time.Millisecond
+
+// unwind waits for an interrupted command to end, which may take its time to
+// remove what is not complete. Only one that waits for somebody who may never
+// come is left where it is: the end of the process ends that too, and the
+// server drops what it had no end of.
+func unwind(out *console, ended <-chan status) status {
+	look := time.NewTicker(patience)
+	defer look.Stop()
+	for held := false; ; {
+		select {
+		case s := <-ended:
+			return s
+		case <-look.C:
+			before := held
+			if held = out.isHeld(); held && before {
+				out.leave()
+				return statusInterrupted
+			}
+		}
+	}
 }
 
 // defaultServer is where a server listens that was started without flags.

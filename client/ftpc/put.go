@@ -186,7 +186,9 @@ func (t *transfer) putFile(ctx context.Context, local, remote string) error {
 
 // putStream stores what a device or a pipe, such as a shell's <(command), gives.
 func (t *transfer) putStream(ctx context.Context, local, remote string) error {
+	opened := t.call.out.hold() // a pipe is opened when somebody writes to it
 	f, err := os.Open(local)
+	opened()
 	if err != nil {
 		return &client.LocalError{Op: "open", Path: local, Err: err}
 	}

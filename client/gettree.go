@@ -77,8 +77,7 @@ func (t *treeGetter) list() {
 func (t *treeGetter) entry(e Entry) bool {
 	switch {
 	case !safePath(e.Path):
-		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid,
-			Message: "the name is not allowed here, for it could lead out of the target directory"})
+		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid, Message: unsafeReason(e.Path)})
 	case e.Err != nil:
 		t.failed(e.Path, e.Err)
 	case e.Kind == Directory:

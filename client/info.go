@@ -60,7 +60,7 @@ func infoOf(m *protocol.Meta) Info {
 type Entry struct {
 	Path string // below the listed directory, with slashes; of a Glob the whole path
 	Info
-	Err error // why this directory could not be read; Info may be partial then
+	Err error // why this directory could not be read, or that its name is illegal; Info may be partial then
 }
 
 // Server is what a server told about itself.

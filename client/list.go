@@ -8,8 +8,8 @@ import (
 )
 
 // List yields the entries of a directory in no particular order, as they
-// come. An entry with Err set is a directory that could not be read; the walk
-// goes on behind it. An error as the second value ends the walk. Breaking off
+// come. An entry with Err set is a directory that could not be read, or has a
+// name that nothing can have; the walk goes on behind it. An error as the second value ends the walk. Breaking off
 // cancels the listing. The loop's body may use the Client.
 func (c *Client) List(ctx context.Context, path string, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
@@ -81,7 +81,10 @@ func (l *lister) batch(ctx context.Context, a arrival, yield func(Entry, error) 
 
 func (l *lister) entry(m *protocol.Entry) Entry {
 	e := Entry{Path: m.Path, Info: infoOf(&m.Meta)}
-	if m.Code != 0 {
+	switch {
+	case !safeNames(m.Path, false):
+		e.Err = &Error{Op: "list", Path: join(l.path, m.Path), Code: protocol.Invalid, Message: illegalName}
+	case m.Code != 0:
 		e.Err = &Error{Op: "list", Path: join(l.path, m.Path), Code: known(m.Code), Message: "the directory could not be read"}
 	}
 	return e

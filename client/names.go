@@ -3,6 +3,7 @@ package client
 import (
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"ftpd/protocol"
@@ -42,6 +43,20 @@ func checkPath(op, path string) error {
 // below a directory: by the rules of SPEC.md, and those of this system.
 func safePath(path string) bool {
 	return safeNames(path, runtime.GOOS == "windows") && filepath.IsLocal(filepath.FromSlash(path))
+}
+
+const illegalName = "the server listed an illegal name"
+
+// unsafeReason says what is wrong with a path that is not safe. One that leads
+// out is told from mere nonsense, for it may be meant to harm.
+func unsafeReason(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/") || slices.Contains(strings.Split(path, "/"), ".."):
+		return illegalName + ", which could lead out of the target directory"
+	case !safeNames(path, false):
+		return illegalName
+	}
+	return "this system has no such names for files"
 }
 
 func safeNames(path string, windows bool) bool {

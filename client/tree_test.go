@@ -276,8 +276,12 @@ func TestHostileNames(t *testing.T) {
 	if failures, ok := errors.AsType[*TreeError](err); ok {
 		refused := 0
 		for _, failure := range failures.Errors {
-			if errors.Is(failure, ErrInvalid) {
+			if e, ok := errors.AsType[*Error](failure); ok && e.Code == protocol.Invalid {
 				refused++
+				out := strings.HasPrefix(e.Path, "t//") || strings.Contains(e.Path, "..")
+				if !strings.HasPrefix(e.Message, illegalName) || strings.Contains(e.Message, "lead out") != out {
+					t.Errorf("%q: %s", e.Path, e.Message)
+				}
 			}
 		}
 		if refused != 11 {

@@ -12,6 +12,7 @@ import (
 
 	"ftpd/client"
 	"ftpd/internal/command"
+	"ftpd/protocol"
 )
 
 // dash is standard input or standard output in place of a path of this machine.
@@ -157,6 +158,7 @@ func (t *transfer) getFile(ctx context.Context, remote, local string) error {
 	var result client.Result
 	switch {
 	case err != nil:
+		err = t.blame(ctx, remote, err)
 	case into.stream:
 		result, err = t.getStream(ctx, remote, into.path)
 	default:
@@ -164,6 +166,19 @@ func (t *transfer) getFile(ctx context.Context, remote, local string) error {
 	}
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err
+}
+
+// blame returns why a file cannot be written where a directory is: that, or
+// what is wrong with the remote path already. Only this case pays for asking.
+func (t *transfer) blame(ctx context.Context, remote string, taken error) error {
+	info, err := t.call.client.Stat(ctx, remote)
+	switch {
+	case err != nil:
+		return err
+	case info.Kind == client.Directory:
+		return &client.Error{Op: "get", Path: remote, Code: protocol.IsDirectory}
+	}
+	return taken
 }
 
 // landing is what a file is written to.

@@ -102,7 +102,8 @@ func TestSyncErrors(t *testing.T) {
 
 func TestSyncGroupsAreOfOneFileSystem(t *testing.T) {
 	var g syncGroups
-	if g.of(1) != g.of(1) || g.of(1) == g.of(2) {
+	first, other := g.of(1), g.of(2)
+	if first != g.of(1) || first == other {
 		t.Error("a group is not that of a file system")
 	}
 }

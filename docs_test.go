@@ -219,6 +219,7 @@ func TestFiguresInArchitecture(t *testing.T) {
 		{"server/session", "inlineMax", "65536", "at most 64 KiB"},
 		{"server/session", "maxParked", "262144", "256 KiB"},
 		{"server/ftpd", "logBacklog", "4096", "at most 4,096 lines behind"},
+		{"server/storage/local", "groupFrom", "8", "From eight that wait on"},
 		{"server/reactor", "SmallBuffer", "16384", "(up to 8 KiB)"}, // half of it: Conn.Send
 	} {
 		if got := constants(t, c.dir)[c.name]; got != c.value {

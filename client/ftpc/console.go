@@ -52,9 +52,9 @@ func newConsole(stdout, stderr *os.File) *console {
 }
 
 // begin names the command that runs.
-func (c *console) begin(command string) {
-	c.command = command
-	c.running.Store(&command)
+func (c *console) begin(name string) {
+	c.name = name
+	c.running.Store(&name)
 }
 
 // hold is called before what somebody else can hold up for ever, and nothing

@@ -102,7 +102,7 @@ func usageError(c *cli.Context, err error, isCommand bool) error {
 	if isCommand {
 		usage.Command = c.Command.Name
 	}
-	if m := ofDuration.FindStringSubmatch(usage.Message); m != nil && isDuration(c, m[1]+m[2]) {
+	if m := ofDuration.FindStringSubmatch(usage.Message); len(m) > 2 && isDuration(c, m[1]+m[2]) {
 		usage.Hint = "use a number with a unit, such as 5s or 1m"
 	}
 	return usage

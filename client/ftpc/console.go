@@ -53,7 +53,7 @@ func newConsole(stdout, stderr *os.File) *console {
 
 // begin names the command that runs.
 func (c *console) begin(name string) {
-	c.name = name
+	c.command = name
 	c.running.Store(&name)
 }
 

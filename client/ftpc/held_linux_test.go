@@ -21,17 +21,14 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 	defer poll.Stop()
 	for limit := time.Now().Add(time.Minute); !done(); <-poll.C {
 		if time.Now().After(limit) {
-			t.Fatal("waited in vain for ", what)
+			t.Fatal("waited in vain for "+what)
 		}
 	}
 }
 
-// inSystemCall tells whether a process that is connected has a thread in a
-// system call; the arguments that matter are as /proc writes them, "" is any.
+// inSystemCall tells whether a process has a thread in a system call; the
+// arguments that matter are as /proc writes them, "" is any.
 func inSystemCall(pid int, call uintptr, arguments ...string) bool {
-	if !isConnected(pid) { // the runtime opens files of its own before
-		return false
-	}
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
 	return slices.ContainsFunc(threads, func(thread string) bool {
 		line, _ := os.ReadFile(thread) // empty where the thread has gone
@@ -48,6 +45,8 @@ func inSystemCall(pid int, call uintptr, arguments ...string) bool {
 	})
 }
 
+// isConnected tells whether a process has a socket; before that, what it opens
+// is the runtime's.
 func isConnected(pid int) bool {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	return slices.ContainsFunc(files, func(file string) bool {
@@ -56,12 +55,29 @@ func isConnected(pid int) bool {
 	})
 }
 
-// awaitSystemCall waits until a command that was started is held up.
-func awaitSystemCall(t *testing.T, cmd *exec.Cmd, call uintptr, arguments ...string) {
+// awaitWrite waits until a command that was started is held up at a write to
+// standard output.
+func awaitWrite(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
+	watch(t, cmd)
+	waitUntil(t, "the write", func() bool { return inSystemCall(cmd.Process.Pid, syscall.SYS_WRITE, "0x1") })
+}
+
+// awaitOpen waits until a command that was started is held up while it opens a
+// file.
+func awaitOpen(t *testing.T, cmd *exec.Cmd, flags int) {
+	t.Helper()
+	watch(t, cmd)
+	mode := fmt.Sprintf("%#x", flags|syscall.O_CLOEXEC)
+	waitUntil(t, "the open", func() bool {
+		return isConnected(cmd.Process.Pid) && inSystemCall(cmd.Process.Pid, syscall.SYS_OPENAT, "", "", mode)
+	})
+}
+
+// watch ends a command that nothing else ends.
+func watch(t *testing.T, cmd *exec.Cmd) {
 	watchdog := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() { watchdog.Stop() })
-	waitUntil(t, "the system call", func() bool { return inSystemCall(cmd.Process.Pid, call, arguments...) })
 }
 
 // full returns the writing end of a pipe that nobody reads and that holds all
@@ -94,7 +110,7 @@ func TestInterruptedWithoutReader(t *testing.T) {
 			cmd := quietCommand(t, address, strings.Fields(command)...)
 			cmd.Stdout = full(t)
 			check(t, cmd.Start())
-			awaitSystemCall(t, cmd, syscall.SYS_WRITE, "0x1")
+			awaitWrite(t, cmd)
 			interrupt(t, cmd, "ftpc: "+cmd.Args[1]+": interrupted\n")
 		})
 	}
@@ -108,7 +124,7 @@ func TestInterruptedWithoutAnyReader(t *testing.T) {
 	cmd.Stdout = full(t)
 	cmd.Stderr = cmd.Stdout
 	check(t, cmd.Start())
-	awaitSystemCall(t, cmd, syscall.SYS_WRITE, "0x1")
+	awaitWrite(t, cmd)
 	check(t, cmd.Process.Signal(os.Interrupt))
 	_ = cmd.Wait() // what it returns is checked as the status
 	if got := cmd.ProcessState.ExitCode(); got != int(statusInterrupted) {
@@ -130,7 +146,7 @@ func TestInterruptedAtNamedPipe(t *testing.T) {
 			pipe := filepath.Join(cmd.Dir, "pipe")
 			check(t, syscall.Mkfifo(pipe, 0o666))
 			check(t, cmd.Start())
-			awaitSystemCall(t, cmd, syscall.SYS_OPENAT, "", "", fmt.Sprintf("%#x", flags|syscall.O_CLOEXEC))
+			awaitOpen(t, cmd, flags)
 			interrupt(t, cmd, "ftpc: "+cmd.Args[1]+": interrupted\n")
 			if info, err := os.Lstat(pipe); err != nil || info.Mode().Type() != os.ModeNamedPipe {
 				t.Errorf("the pipe is %v now, %v", info, err)

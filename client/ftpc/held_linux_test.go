@@ -21,7 +21,7 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 	defer poll.Stop()
 	for limit := time.Now().Add(time.Minute); !done(); <-poll.C {
 		if time.Now().After(limit) {
-			t.Fatal("waited in vain for "+what)
+			t.Fatal("waited in vain for " + what)
 		}
 	}
 }

@@ -27,9 +27,13 @@ type backend interface {
 // An opener is a backend that this platform has. Each platform_*.go has the
 // table of them, openers, best first.
 type opener struct {
-	kind Kind
-	open func() (backend, error)
+	kind  Kind
+	open  func() (backend, error)
+	limit int // the lowest descriptor that the kind cannot watch; 0 is none
 }
+
+// takes says whether the kind can watch a descriptor of this number.
+func (o opener) takes(fd int) bool { return o.limit == 0 || fd < o.limit }
 
 // readiness is what a backend reports of one descriptor.
 type readiness struct {
@@ -57,16 +61,22 @@ func (r readiness) within(interest Interest) Interest {
 	return ready & interest
 }
 
+// maxWait is the longest time to wait in one call: what poll(2) and epoll_wait(2)
+// can count.
+const maxWait = math.MaxInt32 * time.Millisecond
+
 // milliseconds converts a timeout for the kernel interfaces that count them in
 // a C int: -1 for ever, rounded up, so that a positive timeout is never 0, and
-// cut at 2^31-1.
+// cut at maxWait.
 func milliseconds(timeout time.Duration) int {
 	if timeout < 0 {
 		return -1
 	}
-	ms := timeout / time.Millisecond
-	if timeout%time.Millisecond > 0 {
-		ms++
-	}
-	return int(min(ms, math.MaxInt32))
+	return int(roundUp(timeout, time.Millisecond))
+}
+
+// roundUp returns a timeout that is not negative, at most maxWait, in units.
+func roundUp(timeout, unit time.Duration) int64 {
+	timeout = min(timeout, maxWait)
+	return int64((timeout + unit - 1) / unit)
 }

@@ -17,19 +17,23 @@ const (
 	maxEpollBatch = 4096
 )
 
-// epoll is a level-triggered epoll(7) set. Of the 64 bits that the kernel keeps
-// for each descriptor the lower half is the descriptor, the upper its generation.
+// epoll is an epoll(7) set. Of the 64 bits that the kernel keeps for each
+// descriptor the lower half is the descriptor, the upper its generation.
 type epoll struct {
-	fd     int
-	events []unix.EpollEvent
+	fd      int
+	trigger uint32 // EPOLLET, or 0 for level-triggered
+	events  []unix.EpollEvent
 }
 
-func openEpoll() (backend, error) {
+func openEpoll() (backend, error)   { return newEpoll(0) }
+func openEpollET() (backend, error) { return newEpoll(unix.EPOLLET) }
+
+func newEpoll(trigger uint32) (backend, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
-	return &epoll{fd: fd, events: make([]unix.EpollEvent, minEpollBatch)}, nil
+	return &epoll{fd: fd, trigger: trigger, events: make([]unix.EpollEvent, minEpollBatch)}, nil
 }
 
 // add takes over an entry that it finds. The kernel's key is the open file with
@@ -55,7 +59,7 @@ func (e *epoll) remove(fd int) {
 }
 
 func (e *epoll) control(op, fd int, gen uint32, interest Interest) error {
-	event := unix.EpollEvent{Fd: int32(fd), Pad: int32(gen)}
+	event := unix.EpollEvent{Events: e.trigger, Fd: int32(fd), Pad: int32(gen)}
 	if interest&Read != 0 {
 		event.Events |= unix.EPOLLIN
 	}

@@ -21,6 +21,9 @@ var (
 	// ErrInvalid is returned for a number that no descriptor can have, an
 	// interest that is zero or has unknown bits, and an unknown kind's name.
 	ErrInvalid = errors.New("invalid argument")
+	// ErrTooManyFiles is returned by Register, and by Open for the Selector's own
+	// descriptor, for a number that the kind cannot watch: see Kind.Limit.
+	ErrTooManyFiles = errors.New("descriptor beyond the limit of this selector")
 	// ErrUnsupported is returned by Open for a Kind that Kinds does not list.
 	ErrUnsupported = errors.New("not supported on this platform")
 )

@@ -27,7 +27,7 @@ func (f *fixture) withDescriptors(n uint64, do func()) {
 func TestOpenWithoutDescriptors(t *testing.T) {
 	eachKind(t, func(f *fixture) {
 		takes := uint64(1) // the eventfd
-		if f.s.Kind() == selector.Epoll {
+		if f.isEpoll() {
 			takes = 2
 		}
 		for n := range takes {

@@ -44,7 +44,7 @@ func (b *scripted) close() error {
 // A failing system call leaves the registry as it was, whatever it is.
 func TestBackendFails(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{kind: Poll, backend: b}
+	s := &Selector{opener: opener{kind: Poll}, backend: b}
 	key, err := s.Register(5, Read, "old")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestBackendFails(t *testing.T) {
 
 func TestModifyOfDataMakesNoCall(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{kind: Poll, backend: b}
+	s := &Selector{opener: opener{kind: Poll}, backend: b}
 	if _, err := s.Register(5, Read, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestModifyOfDataMakesNoCall(t *testing.T) {
 // dropped, and so is one of another generation.
 func TestDeliverDrops(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{kind: Poll, backend: b}
+	s := &Selector{opener: opener{kind: Poll}, backend: b}
 	key, err := s.Register(5, Read, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestReplaceBackend(t *testing.T) {
 		taken bool
 	}{{nil, true}, {unix.ENOMEM, false}, {unix.ENOSPC, false}} {
 		old, fresh := &scripted{}, &scripted{err: test.err}
-		s := &Selector{kind: Poll, backend: old}
+		s := &Selector{opener: opener{kind: Poll}, backend: old}
 		if err := s.wakeup.open(); err != nil {
 			t.Fatal(err)
 		}

@@ -14,10 +14,25 @@ const (
 	Epoll                 // epoll(7), level-triggered: Linux
 	EpollET               // epoll(7), edge-triggered: Linux
 	Poll                  // poll(2): every Unix
-	Select                // select(2): descriptors below 1024 only
+	Select                // select(2): Linux, macOS and the BSDs, descriptors below FD_SETSIZE only
 	Kqueue                // kqueue(2): macOS and the BSDs
 	EventPort             // port_create(3C): illumos and Solaris
 )
+
+// EdgeTriggered says whether a Selector of this kind reports a change only, so
+// that its caller must drain: see "Edge-triggered" in the package documentation.
+func (k Kind) EdgeTriggered() bool { return k == EpollET }
+
+// Limit returns the lowest descriptor that Register refuses because of its
+// number (ErrTooManyFiles), and 0 where there is no such limit.
+func (k Kind) Limit() int {
+	for _, o := range openers() {
+		if o.kind == k {
+			return o.limit
+		}
+	}
+	return 0
+}
 
 // kindNames are the names of the command line, indexed by Kind.
 var kindNames = [...]string{

@@ -40,8 +40,20 @@ func TestKindNames(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	kinds := selector.Kinds()
-	if runtime.GOOS == "linux" && !slices.Equal(kinds, []selector.Kind{selector.Epoll, selector.Poll}) {
-		t.Errorf("Kinds is %v", kinds)
+	bsd := []selector.Kind{selector.Kqueue, selector.Poll, selector.Select}
+	want := map[string][]selector.Kind{
+		"linux":     {selector.Epoll, selector.EpollET, selector.Poll, selector.Select},
+		"darwin":    bsd,
+		"dragonfly": bsd,
+		"freebsd":   bsd,
+		"netbsd":    bsd,
+		"openbsd":   bsd,
+		"illumos":   {selector.EventPort, selector.Poll},
+		"solaris":   {selector.EventPort, selector.Poll},
+		"aix":       {selector.Poll},
+	}[runtime.GOOS]
+	if !slices.Equal(kinds, want) {
+		t.Errorf("Kinds is %v, want %v", kinds, want)
 	}
 	for kind := range kindNames {
 		s, err := selector.Open(kind)

@@ -2,7 +2,9 @@ package selector
 
 func openers() []opener {
 	return []opener{
-		{Epoll, openEpoll},
-		{Poll, openPoll},
+		{kind: Epoll, open: openEpoll},
+		{kind: EpollET, open: openEpollET},
+		{kind: Poll, open: openPoll},
+		{kind: Select, open: openSelect, limit: fdSetSize},
 	}
 }

@@ -24,8 +24,8 @@ func openPoll() (backend, error) { return &poll{}, nil }
 // add asks whether fd is open, which poll itself reports only as readiness
 // (POLLNVAL), so that every backend refuses the same.
 func (p *poll) add(fd int, gen uint32, interest Interest) error {
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
-		return fmt.Errorf("fcntl: %w", err)
+	if !isOpen(fd) {
+		return fmt.Errorf("fcntl: %w", unix.EBADF)
 	}
 	if missing := fd + 1 - len(p.place); missing > 0 {
 		p.place = append(p.place, make([]int32, missing)...)
@@ -98,4 +98,10 @@ func pollReady(entry *unix.PollFd) Interest {
 		ready |= hangup
 	}
 	return ready
+}
+
+// isOpen asks by the cheapest call that names a descriptor.
+func isOpen(fd int) bool {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil
 }

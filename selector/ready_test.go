@@ -3,6 +3,7 @@
 package selector_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -168,15 +169,20 @@ func TestSelectEmpty(t *testing.T) {
 }
 
 // A timeout below the kernel's resolution must wait, not spin: the number of
-// selects in 20 ms is that of milliseconds, with room for early returns.
+// selects in 20 ms is that of the units, with room for early returns.
 func TestShortTimeoutWaits(t *testing.T) {
 	eachKind(t, func(f *fixture) {
+		most := 100 // a millisecond each
+		switch f.s.Kind() {
+		case selector.Select, selector.Kqueue, selector.EventPort:
+			most = 20_000 // a microsecond each
+		}
 		calls := 0
 		for start := time.Now(); time.Since(start) < 20*time.Millisecond; calls++ {
 			_, err := f.s.Select(nil, time.Nanosecond)
 			f.must(err)
 		}
-		if calls > 100 {
+		if calls > most {
 			f.Errorf("%d selects of 1 ns within 20 ms: they do not wait", calls)
 		}
 	})
@@ -187,6 +193,7 @@ func TestLongTimeout(t *testing.T) {
 		a, _ := f.pair()
 		f.register(a, selector.Write, nil)
 		for _, timeout := range []time.Duration{-1, math.MinInt64, math.MaxInt64, 25 * 24 * time.Hour} {
+			f.rearm()
 			events, err := f.s.Select(nil, timeout)
 			f.must(err)
 			f.wantEvents(events, ready{a: selector.Write})
@@ -204,6 +211,7 @@ func TestSelectReusesSlice(t *testing.T) {
 		f.must(err)
 		f.wantEvents(first, ready{a: selector.Write, b: selector.Write})
 		f.unregister(a)
+		f.rearm()
 		second, err := f.s.Select(first, 0)
 		f.must(err)
 		f.wantEvents(second, ready{b: selector.Write})
@@ -219,26 +227,26 @@ func TestSelectReusesSlice(t *testing.T) {
 // TestMany has more ready descriptors than select(2) knows and than the first
 // buffer of epoll holds. Nobody reads, and yet every one has its turn.
 func TestMany(t *testing.T) {
-	const pairs = 1000
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if uint64(limit.Cur) < 2*pairs+100 {
-		t.Skipf("RLIMIT_NOFILE is %d: too low for %d descriptors", limit.Cur, 2*pairs)
-	}
+	pairs := maxDescriptors(t, 2000) / 2
 	eachKind(t, func(f *fixture) {
+		var fds []int
 		for range pairs {
 			a, b := f.pair()
-			f.register(a, both, a)
-			f.register(b, both, b)
-			f.write(a, "x")
-			f.write(b, "x")
+			if limit := f.s.Kind().Limit(); limit > 0 && b >= limit {
+				f.wantTooMany(b)
+				break
+			}
+			for _, fd := range []int{a, b} {
+				f.register(fd, both, fd)
+				f.write(fd, "x")
+				fds = append(fds, fd)
+			}
 		}
 		seen := ready{}
 		var events []selector.Event
 		var err error
 		for range 100 {
+			f.rearm()
 			events, err = f.s.Select(events, 0)
 			f.must(err)
 			for _, event := range events {
@@ -248,15 +256,87 @@ func TestMany(t *testing.T) {
 				seen[event.Key.FD()] = event.Ready
 			}
 		}
-		if len(seen) != 2*pairs {
-			f.Errorf("saw %d descriptors of %d", len(seen), 2*pairs)
+		if len(seen) != len(fds) {
+			f.Errorf("saw %d descriptors of %d", len(seen), len(fds))
 		}
-		if len(events) != 2*pairs {
-			f.Errorf("the last batch has %d events: the buffer did not grow", len(events))
+		if len(events) != len(fds) {
+			f.Errorf("the last batch has %d events of %d: the buffer did not grow", len(events), len(fds))
 		}
 		for fd := range seen {
 			f.unregister(fd)
 		}
 		f.wantReady(ready{})
+	})
+}
+
+// maxDescriptors raises the limit of open descriptors as far as it may be raised,
+// and returns how many of at most n more the process may open.
+func maxDescriptors(t *testing.T, n uint64) int {
+	t.Helper()
+	const others = 200 // what the process has besides
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	raised := limit
+	setLimit(&raised.Cur, min(n+others, uint64(limit.Max)))
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &raised); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	})
+	return int(raised.Cur) - others
+}
+
+// setLimit sets a limit, whose type is not the same everywhere.
+func setLimit[T int64 | uint64](limit *T, n uint64) { *limit = T(n) }
+
+// wantTooMany registers a descriptor beyond the limit of the kind.
+func (f *fixture) wantTooMany(fd int) {
+	f.Helper()
+	before := f.s.Len()
+	key, err := f.s.Register(fd, both, nil)
+	if key != nil || !errors.Is(err, selector.ErrTooManyFiles) || f.s.Len() != before {
+		f.Errorf("descriptor %d: got %v, %v, want ErrTooManyFiles", fd, key, err)
+	}
+}
+
+// TestTwentyThousand has one active descriptor after the other among 20,000, or as
+// many as the process may open. All are duplicates of few sockets: what counts is
+// registrations.
+func TestTwentyThousand(t *testing.T) {
+	n := maxDescriptors(t, 20_000)
+	t.Log(n, "descriptors")
+	eachKind(t, func(f *fixture) {
+		if limit := f.s.Kind().Limit(); limit > 0 {
+			f.wantTooMany(f.dup(0, limit))
+			return
+		}
+		quiet, _ := f.pair()
+		fds := make([]int, n)
+		for i := range fds {
+			fds[i] = f.dup(quiet, 0)
+			f.register(fds[i], selector.Read, i)
+		}
+		if f.s.Len() != n {
+			f.Errorf("Len is %d, want %d", f.s.Len(), n)
+		}
+		f.wantReady(ready{})
+		for _, i := range []int{0, n / 2, n - 1} {
+			f.unregister(fds[i])
+			a, b := f.pair()
+			f.replace(fds[i], a)
+			f.register(fds[i], selector.Read, i)
+			f.write(b, "x")
+			f.wantEvents(f.await(), ready{fds[i]: selector.Read})
+			f.read(a)
+		}
+		f.wantReady(ready{})
+		for _, fd := range fds {
+			f.unregister(fd)
+		}
 	})
 }

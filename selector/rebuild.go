@@ -13,14 +13,8 @@ import (
 // If the kernel refuses (the process may be out of descriptors), the old backend
 // stays in use, complete, and the next stale event leads here again.
 func (s *Selector) rebuild() {
-	for _, o := range openers() {
-		if o.kind != s.kind {
-			continue
-		}
-		if fresh, err := o.open(); err == nil {
-			s.replaceBackend(fresh)
-		}
-		return
+	if fresh, err := s.opener.open(); err == nil {
+		s.replaceBackend(fresh)
 	}
 }
 

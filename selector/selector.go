@@ -13,7 +13,7 @@ import (
 // from others. The zero value is as a closed one. The package documentation
 // states the contract.
 type Selector struct {
-	kind    Kind
+	opener  opener
 	backend backend     // nil once closed
 	keys    []*Key      // indexed by descriptor, nil where none is registered
 	count   int         // keys that are not nil
@@ -33,8 +33,8 @@ func New() (*Selector, error) { return Open(Auto) }
 func Open(kind Kind) (*Selector, error) {
 	for _, o := range openers() {
 		if kind == o.kind || kind == Auto {
-			s := &Selector{kind: o.kind}
-			if err := s.open(o); err != nil {
+			s := &Selector{opener: o}
+			if err := s.open(); err != nil {
 				return nil, failure("open "+o.kind.String(), err)
 			}
 			return s, nil
@@ -43,13 +43,16 @@ func Open(kind Kind) (*Selector, error) {
 	return nil, failure("open "+kind.String(), ErrUnsupported)
 }
 
-func (s *Selector) open(o opener) error {
-	b, err := o.open()
+func (s *Selector) open() error {
+	b, err := s.opener.open()
 	if err != nil {
 		return err
 	}
 	if err := s.wakeup.open(); err != nil {
 		return errors.Join(err, b.close())
+	}
+	if !s.opener.takes(s.wakeup.fd()) {
+		return errors.Join(ErrTooManyFiles, s.wakeup.close(), b.close())
 	}
 	if err := b.add(s.wakeup.fd(), wakeupGen, Read); err != nil {
 		return errors.Join(err, s.wakeup.close(), b.close())
@@ -59,13 +62,14 @@ func (s *Selector) open(o opener) error {
 }
 
 // Kind returns the kind in use: never Auto, and the same after Close.
-func (s *Selector) Kind() Kind { return s.kind }
+func (s *Selector) Kind() Kind { return s.opener.kind }
 
 // Register adds a descriptor and returns its new Key. data is the caller's and
 // may be nil. It is ErrInvalid for a negative descriptor or an interest that is
-// not Read, Write or both, ErrExists if the descriptor is registered, and wraps
-// the errno if the kernel refuses: EBADF for one that is not open, EPERM for a
-// regular file or directory with epoll (poll takes these, always ready).
+// not Read, Write or both, ErrExists if the descriptor is registered,
+// ErrTooManyFiles if its number is at or above Kind.Limit, and wraps the errno if
+// the kernel refuses: EBADF for one that is not open, EPERM for a regular file or
+// directory with epoll (poll and select take these, always ready).
 func (s *Selector) Register(fd int, interest Interest, data any) (*Key, error) {
 	key, err := s.register(fd, interest, data)
 	if err != nil {
@@ -84,6 +88,9 @@ func (s *Selector) register(fd int, interest Interest, data any) (*Key, error) {
 	if s.at(fd) != nil {
 		return nil, ErrExists
 	}
+	if !s.opener.takes(fd) {
+		return nil, fmt.Errorf("%w: %s takes those below %d", ErrTooManyFiles, s.opener.kind, s.opener.limit)
+	}
 	key := &Key{fd: int32(fd), gen: s.nextGen(), interest: interest, data: data, live: true}
 	// The backend comes first: it refuses what is not open, so that the table
 	// never grows beyond the process's highest descriptor.
@@ -100,7 +107,8 @@ func (s *Selector) register(fd int, interest Interest, data any) (*Key, error) {
 
 // Modify replaces interest and data of a registered descriptor and returns its
 // Key: the same one, updated. It makes a system call only if the interest
-// changes. It is ErrInvalid for an argument that Register would not take,
+// changes; an edge-triggered Selector always makes it, and so reports again what
+// is ready at that time. It is ErrInvalid for an argument that Register would not take,
 // ErrNotFound if the descriptor is not registered, and wraps the errno if the
 // kernel refuses, as epoll does for a descriptor that was closed (EBADF, or
 // ENOENT once its number is reused).
@@ -120,7 +128,7 @@ func (s *Selector) modify(fd int, interest Interest, data any) (*Key, error) {
 	if err := checkInterest(interest); err != nil {
 		return nil, err
 	}
-	if interest != key.interest {
+	if interest != key.interest || s.opener.kind.EdgeTriggered() {
 		if err := s.backend.modify(fd, key.gen, interest); err != nil {
 			return nil, err
 		}

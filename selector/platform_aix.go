@@ -1,9 +1,7 @@
-//go:build unix && !linux
-
 package selector
 
 func openers() []opener {
 	return []opener{
-		{Poll, openPoll},
+		{kind: Poll, open: openPoll},
 	}
 }

@@ -19,6 +19,8 @@ MODULES := . bench
 # The server runs on every Unix, the client on Windows too.
 UNIX_TARGETS   := linux/386 linux/arm64 darwin/arm64 freebsd/amd64 openbsd/amd64 netbsd/amd64 illumos/amd64
 CLIENT_TARGETS := windows/amd64
+# The selector alone is vetted for these.
+SELECTOR_TARGETS := dragonfly/amd64 solaris/amd64
 CLIENT_PACKAGES := ./client/... ./protocol/... ./selector/...
 
 # in-modules runs a command in the directory of each module, also after it failed in one.
@@ -49,6 +51,11 @@ install: build ## install both programs in PREFIX/bin (PREFIX=/usr/local)
 test: ## run all tests, with the race detector where there is a C compiler
 	@race=-race; go build -race runtime/race 2>/dev/null || { race=; echo "no C compiler: testing without the race detector"; }; \
 	$(call in-modules,go test $$race $(TESTFLAGS) ./...)
+
+.PHONY: test-selectors
+test-selectors: ## run the server's tests on each selector of this system
+	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \
+		echo "selector $$kind"; FTPD_SELECTOR=$$kind go test -count=1 $(TESTFLAGS) ./server ./server/reactor; done
 
 .PHONY: race
 race: ## run all tests with the race detector
@@ -87,6 +94,8 @@ cross:
 		$(call in-modules,GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet ./...); done
 	@set -e; for target in $(CLIENT_TARGETS); do echo "vet $$target"; \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet $(CLIENT_PACKAGES); done
+	@set -e; for target in $(SELECTOR_TARGETS); do echo "vet $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet ./selector; done
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

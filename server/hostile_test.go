@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ import (
 
 	"ftpd/client"
 	"ftpd/protocol"
+	"ftpd/selector"
 )
 
 // speak connects, says bytes, and returns what it hears until the server
@@ -156,12 +158,23 @@ func TestStopsAnywhere(t *testing.T) {
 // inProcess runs a server in this process.
 func inProcess(t *testing.T, config Config) (s *Server, stop func()) {
 	t.Helper()
-	config.Logger = quiet
+	config.Logger, config.Selector = quiet, asked(t)
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, serve(t, s)
+}
+
+// asked returns the kind of selector that the suite is run on: that of
+// FTPD_SELECTOR, which the daemon reads itself.
+func asked(t *testing.T) selector.Kind {
+	t.Helper()
+	kind, err := selector.ParseKind(cmp.Or(os.Getenv("FTPD_SELECTOR"), "auto"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind
 }
 
 func serve(t *testing.T, s *Server) (stop func()) {

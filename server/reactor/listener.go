@@ -68,9 +68,18 @@ func (l *listener) accept() {
 			continue // that one has gone already (accept(2))
 		default: // EMFILE, ENFILE, ENOBUFS, ENOMEM: others are served meanwhile
 			l.loop.config.Logger.Warn("accepting rests", "error", err, "for", l.loop.config.AcceptPause)
-			l.pause()
-			l.loop.timers.set(&l.timer, l.loop.now.Add(l.loop.config.AcceptPause))
+			l.rest()
 			return
 		}
 	}
+	if _, err := l.loop.selector.Modify(l.fd, selector.Read, l); err != nil { // tell of the others, if any
+		l.loop.config.Logger.Error("cannot go on accepting", "error", err)
+		l.rest()
+	}
+}
+
+// rest stops accepting for a while.
+func (l *listener) rest() {
+	l.pause()
+	l.loop.timers.set(&l.timer, l.loop.now.Add(l.loop.config.AcceptPause))
 }

@@ -18,6 +18,8 @@ import (
 type Loop struct {
 	config   Config
 	selector *selector.Selector
+	edge     bool // the selector tells of a change only
+	limit    int  // of the descriptors that the selector takes; 0 is none
 	offload  *offload
 	buffers  buffers
 	timers   timers
@@ -65,7 +67,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(listenFD))
 	}
-	l := &Loop{config: config, selector: s, buffers: buffers{limit: config.Memory}}
+	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), limit: s.Kind().Limit(), buffers: buffers{limit: config.Memory}}
 	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
@@ -286,7 +288,8 @@ func (l *Loop) add(fd int, peer netip.AddrPort) {
 		moved:     l.now,
 	}
 	c.timer.owner = c
-	c.session = l.config.NewSession(Peer{Address: peer, Full: len(l.conns) >= l.config.MaxClients})
+	full := len(l.conns) >= l.config.MaxClients || l.limit > 0 && fd >= l.limit
+	c.session = l.config.NewSession(Peer{Address: peer, Full: full})
 	l.conns = append(l.conns, c)
 	l.stats.conns.Store(int64(len(l.conns)))
 	l.stats.accepted.Add(1)

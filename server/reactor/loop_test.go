@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,7 @@ type echoConfig struct {
 	accepted sync.Cond
 	closed   map[string]chan reactor.Reason // by peer
 	full     int
+	held     chan struct{} // what 'H' waits for
 }
 
 type echoJob struct {
@@ -126,6 +128,8 @@ func (e *echo) Received(now time.Time, n int) {
 			e.link.Send(e.link.Buffer(reactor.LargeBuffer, reactor.Control), reactor.LargeBuffer)
 		}
 		e.link.Finish("said so")
+	case 'H': // hold up everybody
+		<-e.config.held
 	case 'L': // last words, with input still unread
 		e.say("last words")
 		e.link.Finish("said so")
@@ -160,8 +164,13 @@ func start(t *testing.T, config reactor.Config) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &echoConfig{closed: map[string]chan reactor.Reason{}}
+	e := &echoConfig{closed: map[string]chan reactor.Reason{}, held: make(chan struct{})}
 	e.accepted.L = &e.mu
+	if name := os.Getenv("FTPD_SELECTOR"); name != "" && config.Selector == selector.Auto {
+		if config.Selector, err = selector.ParseKind(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	config.NewSession = e.session
 	config.Logger = slog.New(slog.DiscardHandler)
 	loop, err := reactor.New(fd, config)
@@ -257,6 +266,39 @@ func TestLargeEcho(t *testing.T) {
 			})
 		}
 		group.Wait()
+	})
+}
+
+// TestAllAtOnce has more for one round than its budgets allow: connections to
+// accept, and an end of the stream behind what is read. An edge-triggered
+// selector tells of each once.
+func TestAllAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, kind selector.Kind) {
+		r := start(t, reactor.Config{Selector: kind})
+		holder := r.dial(t)
+		inside := r.dial(t)
+		say(t, inside, "x")
+		hear(t, inside, "x")
+		say(t, holder, "H")
+		var conns []net.Conn
+		for range 300 {
+			conn := r.dial(t)
+			say(t, conn, "y")
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, conn)
+		}
+		say(t, inside, "z")
+		if err := inside.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		close(r.held)
+		for _, conn := range append(conns, inside) {
+			if got := r.reason(conn); got != reactor.ReasonEOF {
+				t.Errorf("closed for %q", got)
+			}
+		}
 	})
 }
 
@@ -386,6 +428,43 @@ func TestMaxClients(t *testing.T) {
 	if r.full != 1 {
 		t.Errorf("%d sessions were told that the server is full", r.full)
 	}
+}
+
+// TestBeyondSelect has more connections than select(2) can watch: those beyond are
+// told that the server is full, and those inside are served.
+func TestBeyondSelect(t *testing.T) {
+	limit := selector.Select.Limit()
+	if limit == 0 {
+		t.Skip("this platform's selectors have no limit")
+	}
+	r := start(t, reactor.Config{Selector: selector.Select})
+	inside := r.dial(t)
+	say(t, inside, "x")
+	hear(t, inside, "x")
+	var files []int
+	defer func() {
+		for _, fd := range files {
+			_ = unix.Close(fd)
+		}
+	}()
+	for highest := 0; highest < limit; {
+		fd, err := unix.Dup(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, highest = append(files, fd), fd
+	}
+	if got := r.reason(r.dial(t)); got != reactor.ReasonSelectorError {
+		t.Errorf("closed for %q", got)
+	}
+	r.mu.Lock()
+	full := r.full
+	r.mu.Unlock()
+	if full != 1 {
+		t.Errorf("%d sessions were told that the server is full", full)
+	}
+	say(t, inside, "y")
+	hear(t, inside, "y")
 }
 
 // TestNoDescriptors takes all descriptors away: accepting rests, those inside

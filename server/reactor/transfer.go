@@ -49,10 +49,11 @@ func (l *Loop) read(c *Conn) {
 		c.moved = l.now
 		c.in += int64(n)
 		c.session.Received(l.now, n)
-		if n < len(space) { // the socket is empty
+		if n < len(space) && !l.edge { // the socket is empty, or has its end left, which is told once more
 			return
 		}
-		if budget -= n; budget <= 0 { // the rest stays readable, and comes after the others
+		if budget -= n; budget <= 0 { // the rest comes after the others
+			c.ignored = true
 			return
 		}
 	}
@@ -70,6 +71,7 @@ func (l *Loop) discard(c *Conn) {
 			return
 		}
 	}
+	c.ignored = true
 }
 
 // settle ends a connection's part of a round: it writes, lets the session
@@ -121,7 +123,8 @@ func (l *Loop) write(c *Conn) {
 
 // watch makes the selector's interest what the connection needs. Interest in
 // input is dropped only when input came that could not be used: a pause is
-// mostly over before that.
+// mostly over before that. Where it is kept, input that was left is asked for
+// again, of which an edge-triggered selector would not tell.
 func (l *Loop) watch(c *Conn) {
 	if c.phase == closed {
 		return
@@ -135,20 +138,25 @@ func (l *Loop) watch(c *Conn) {
 	case c.ignored:
 		want = 0
 	}
-	c.ignored = false
 	if c.queued > 0 && c.blocked {
 		want |= selector.Write
 	}
-	if err := l.setInterest(c, want); err != nil {
+	err := l.setInterest(c, want)
+	c.ignored = false
+	switch {
+	case errors.Is(err, selector.ErrTooManyFiles): // it was refused, and told so
+		c.Abort(ReasonSelectorError)
+	case err != nil:
 		l.config.Logger.Error("cannot watch a connection", "error", err)
 		c.Abort(ReasonSelectorError)
 	}
 }
 
+// setInterest makes no system call where nothing changes.
 func (l *Loop) setInterest(c *Conn, want selector.Interest) error {
 	var err error
 	switch {
-	case want == c.interest:
+	case want == c.interest && !(c.ignored && l.edge):
 		return nil
 	case want == 0:
 		_, err = l.selector.Unregister(c.fd)

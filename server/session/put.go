@@ -19,7 +19,7 @@ const (
 	putOpening    putPhase = iota // the staging file is being made
 	putReceiving                  // DATA is written to it, until END
 	putCommitting                 // all is there: sync and rename
-	putDiscarding                 // failed and answered; the client's END is to come
+	putDiscarding                 // failed: what is staged is removed, and the client's END is to come
 	putOver                       // the number is free; jobs may be out
 )
 
@@ -36,6 +36,7 @@ type put struct {
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
 	jobs    int           // out on the pool
+	failure error         // why it failed, until that is answered
 }
 
 func (s *Session) put(id uint32, m protocol.Put) error {
@@ -97,8 +98,7 @@ func (p *put) cancel(s *Session) {
 	case putOpening, putReceiving:
 		p.fail(s, errCancelled)
 	case putDiscarding:
-		p.phase = putOver
-		s.retire(p.id)
+		p.discarded(s)
 	case putCommitting, putOver:
 	}
 }
@@ -161,8 +161,7 @@ func (s *Session) end(id uint32, m protocol.End) error {
 	}
 	p.ended = true
 	if p.phase == putDiscarding {
-		p.phase = putOver
-		s.retire(id)
+		p.discarded(s)
 		return nil
 	}
 	if err := p.checkEnd(m); err != nil {
@@ -197,20 +196,17 @@ func (p *put) advance(s *Session) {
 	s.link.Offload(reactor.Commit, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
 }
 
-// fail answers with ERROR. The number stays taken until the client has ended
-// its side, so that DATA under way cannot be mistaken for another request's.
+// fail ends a put that cannot be finished. What it holds is let go first, and
+// then it is answered: who reads ERROR no_space finds the space that it took free
+// again. The number stays taken until the client has ended its side too, so that
+// DATA under way cannot be mistaken for another request's.
 func (p *put) fail(s *Session, err error) {
 	if p.phase >= putDiscarding {
 		return
 	}
 	p.bytes = p.tree.Size()
-	if p.ended {
-		p.phase = putOver
-		s.fail(p.entry, err)
-	} else {
-		p.phase = putDiscarding
-		s.answerError(p.entry, err)
-	}
+	p.phase = putDiscarding
+	p.failure = err
 	p.letGo(s)
 }
 
@@ -221,9 +217,36 @@ func (p *put) letGo(s *Session) {
 		p.drop(s, b)
 	}
 	p.waiting = nil
+	switch {
+	case s.state == closed:
+		p.answer(s) // to nobody
+	case p.jobs > 0:
+		return
+	case p.staging == nil:
+		p.answer(s)
+		return
+	}
 	if p.jobs == 0 && p.staging != nil {
-		s.link.Offload(reactor.Quick, &abortFile{p.staging})
+		p.jobs++
+		s.link.Offload(reactor.Quick, &abortFile{put: p, staging: p.staging})
 		p.staging = nil
+	}
+}
+
+// answer tells the client why the put has failed.
+func (p *put) answer(s *Session) {
+	if p.failure != nil {
+		s.answerError(p.entry, p.failure)
+		p.failure = nil
+	}
+	p.discarded(s)
+}
+
+// discarded frees the number once both sides have ended.
+func (p *put) discarded(s *Session) {
+	if p.phase == putDiscarding && p.ended && p.failure == nil {
+		p.phase = putOver
+		s.retire(p.id)
 	}
 }
 
@@ -378,10 +401,16 @@ func (j *commitFile) finish(s *Session) {
 }
 
 // abortFile removes a staging file.
-type abortFile struct{ staging storage.Staging }
+type abortFile struct {
+	put     *put
+	staging storage.Staging
+}
 
 // Run is part of reactor.Job.
 func (j *abortFile) Run() { _ = j.staging.Abort() } // the sweep takes what is left
 
 // finish is part of job.
-func (*abortFile) finish(*Session) {}
+func (j *abortFile) finish(s *Session) {
+	j.put.jobs--
+	j.put.letGo(s)
+}

@@ -80,6 +80,18 @@ func (d *Decoder) Need() int {
 	return ControlBuffer
 }
 
+// Pending returns the size of the frame in progress with its header, as far as it
+// is known: HeaderLen before the header is complete, and 0 where nothing is unread.
+func (d *Decoder) Pending() int {
+	if d.Buffered() == 0 {
+		return 0
+	}
+	if h, ok, err := d.Peek(); err == nil && ok {
+		return HeaderLen + int(h.Length)
+	}
+	return HeaderLen
+}
+
 // Space returns where to read the next bytes to, and may move the unread ones.
 // It never reaches further behind a large frame than the bytes that precede
 // the next one's block, so that blocks which follow each other fill a buffer

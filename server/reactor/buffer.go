@@ -8,12 +8,13 @@ import (
 // The sizes of buffers, in bytes. A buffer is of the smallest that holds what
 // is asked for.
 const (
+	TinyBuffer   = 1 << 10
 	SmallBuffer  = 16 << 10
 	MediumBuffer = 68 << 10  // 64 KiB and the headers around them
 	LargeBuffer  = 260 << 10 // 256 KiB and the headers around them
 )
 
-var bufferSizes = [...]int{SmallBuffer, MediumBuffer, LargeBuffer}
+var bufferSizes = [...]int{TinyBuffer, SmallBuffer, MediumBuffer, LargeBuffer}
 
 // trimAfter is how long free buffers are kept for the next who asks. Then they
 // go back to the garbage collector, so that a load leaves nothing behind.
@@ -44,6 +45,7 @@ type Buffer struct {
 type buffers struct {
 	limit int64
 	lent  atomic.Int64 // written by the loop only
+	kept  int64        // in free, in bytes
 	free  [len(bufferSizes)][]*Buffer
 }
 
@@ -94,16 +96,19 @@ func (p *buffers) must(class uint8) *Buffer {
 		b := p.free[class][last]
 		p.free[class][last] = nil
 		p.free[class] = p.free[class][:last]
+		p.kept -= int64(len(b.Bytes))
 		return b
 	}
 	return &Buffer{Bytes: make([]byte, bufferSizes[class]), class: class}
 }
 
 func (p *buffers) put(b *Buffer) {
+	size := int64(len(b.Bytes))
 	b.sent, b.len = 0, 0
-	p.lent.Add(-int64(len(b.Bytes)))
-	if int64(len(p.free[b.class])*len(b.Bytes)) < p.limit/4 {
+	p.lent.Add(-size)
+	if p.kept+size <= p.limit/4 && p.lent.Load()+p.kept+size <= p.limit {
 		p.free[b.class] = append(p.free[b.class], b)
+		p.kept += size
 	}
 }
 
@@ -120,6 +125,7 @@ func (p *buffers) idle() bool {
 // trim lets go of every free buffer.
 func (p *buffers) trim() {
 	clear(p.free[:])
+	p.kept = 0
 }
 
 // trimmer trims a loop's buffers when its timer is due.

@@ -24,6 +24,7 @@ type Config struct {
 	CommitWorkers   int                // goroutines of the commit lane, default 64
 	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
 	DrainTimeout    time.Duration      // how long a shutdown waits for what is in flight, default 30 s
+	HoldTimeout     time.Duration      // how long memory may wait for a peer while others wait for memory, default 10 s
 	LingerTimeout   time.Duration      // how long the last words of a connection may take, default 5 s
 	AcceptPause     time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
 }
@@ -42,6 +43,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CommitWorkers, 64)
 	setDefault(&c.SlowWorkers, max(2, runtime.GOMAXPROCS(0)/2))
 	setDefault(&c.DrainTimeout, 30*time.Second)
+	setDefault(&c.HoldTimeout, 10*time.Second)
 	setDefault(&c.LingerTimeout, 5*time.Second)
 	setDefault(&c.AcceptPause, 200*time.Millisecond)
 	c.Memory = max(c.Memory, minMemory)

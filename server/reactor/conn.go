@@ -61,6 +61,7 @@ type Conn struct {
 	jobs    int // on the offload pool
 	timer   timer
 	moved   time.Time
+	taken   time.Time // when the peer last took a whole buffer, or the queue began
 	in, out int64
 }
 
@@ -109,7 +110,7 @@ func (c *Conn) dropOutput() {
 // nowhere.
 func (c *Conn) Reserve(n int) []byte {
 	if c.phase != open {
-		return c.loop.scratch[:0:n]
+		return c.loop.nowhere[:0:n]
 	}
 	class := classOf(n)
 	if c.output.len() > 0 {
@@ -120,7 +121,7 @@ func (c *Conn) Reserve(n int) []byte {
 		class = max(class, classOf(MediumBuffer)) // much is coming: fewer, larger writes
 	}
 	b := c.loop.buffers.must(class)
-	c.output.push(b)
+	c.enqueue(b)
 	return b.Bytes[:0]
 }
 
@@ -147,9 +148,17 @@ func (c *Conn) Send(b *Buffer, n int) {
 		return
 	}
 	b.len = n
-	c.output.push(b)
+	c.enqueue(b)
 	c.queued += n
 	c.loop.touch(c)
+}
+
+// enqueue puts a buffer behind the output.
+func (c *Conn) enqueue(b *Buffer) {
+	if c.output.len() == 0 {
+		c.taken = c.loop.now
+	}
+	c.output.push(b)
 }
 
 // Queued is part of Link.
@@ -163,6 +172,35 @@ func (c *Conn) Buffer(size int, use Use) *Buffer {
 		c.loop.hungry[use][class].push(c)
 	}
 	return b
+}
+
+// Take is part of Link.
+func (c *Conn) Take(size int) *Buffer { return c.loop.buffers.must(classOf(size)) }
+
+// Hungry is part of Link.
+func (c *Conn) Hungry() bool {
+	for _, classes := range c.hungry {
+		if classes != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Scratch is part of Link.
+func (c *Conn) Scratch() []byte { return c.loop.scratch }
+
+// holding returns since when the connection holds memory for want of its peer; the
+// zero time is not at all.
+func (c *Conn) holding() time.Time {
+	var since time.Time
+	if c.phase == open {
+		since = c.session.Holding()
+	}
+	if c.queued > 0 && (since.IsZero() || c.taken.Before(since)) {
+		since = c.taken
+	}
+	return since
 }
 
 // Share is part of Link.

@@ -32,14 +32,16 @@ type Loop struct {
 	touched []*Conn // to be settled in this round
 	again   []*Conn // to be resumed in the next round
 	hungry  [uses][len(bufferSizes)]fifo[*Conn]
-	dead    []*Conn // to be closed at the end of this round
-	jobs    int     // of all connections, on the offload pool
-	scratch [SmallBuffer]byte
+	dead    []*Conn           // to be closed at the end of this round
+	jobs    int               // of all connections, on the offload pool
+	scratch []byte            // see Link.Scratch
+	nowhere [SmallBuffer]byte // what is said to connections that have ended
 
 	draining bool
 	forced   bool // the time to drain is over
 	drain    timer
 	trim     timer
+	pressure timer
 	shutdown atomic.Bool
 	abort    atomic.Bool
 	stats    stats
@@ -73,6 +75,8 @@ func New(listenFD int, config Config) (*Loop, error) {
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
 	l.trim.owner = trimmer{l}
+	l.pressure.owner = reclaimer{l}
+	l.scratch = make([]byte, MediumBuffer)
 	if err := l.listener.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close(), unix.Close(listenFD))
 	}
@@ -218,6 +222,9 @@ func (l *Loop) feed() {
 		for class := range l.hungry[use] {
 			l.feedClass(Use(use), uint8(class))
 		}
+	}
+	if l.pressure.index == 0 && l.wanting() {
+		l.timers.set(&l.pressure, l.now.Add(reclaimEvery))
 	}
 }
 

@@ -32,9 +32,17 @@ type echo struct {
 	closed chan<- reactor.Reason
 
 	onResume func()
+	greedy   bool
 }
 
 func (e *echo) resume() {
+	for e.greedy {
+		b := e.link.Buffer(reactor.LargeBuffer, reactor.Control)
+		if b == nil {
+			break
+		}
+		e.link.Send(b, reactor.LargeBuffer)
+	}
 	if e.onResume != nil {
 		e.onResume()
 		e.onResume = nil
@@ -82,6 +90,7 @@ func (c *echoConfig) reason(conn net.Conn) reactor.Reason {
 func (e *echo) Open(_ time.Time, link reactor.Link) { e.link = link }
 func (e *echo) Paused() bool                        { return e.link.Queued() > 1<<20 }
 func (e *echo) Resume(time.Time)                    { e.resume() }
+func (e *echo) Holding() time.Time                  { return time.Time{} }
 func (e *echo) EOF(time.Time)                       { e.link.Finish(reactor.ReasonEOF) }
 func (e *echo) Expire(time.Time)                    { e.link.Abort("too late") }
 func (e *echo) Drain(time.Time)                     { e.say("bye"); e.link.Finish("drained") }
@@ -127,6 +136,9 @@ func (e *echo) Received(now time.Time, n int) {
 			e.link.Send(e.link.Buffer(reactor.LargeBuffer, reactor.Control), reactor.LargeBuffer)
 		}
 		e.link.Finish("said so")
+	case 'G': // all the memory there is, from now on
+		e.greedy = true
+		e.resume()
 	case 'H': // hold up everybody
 		<-e.config.held
 	case 'L': // last words, with input still unread

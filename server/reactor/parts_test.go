@@ -138,7 +138,7 @@ func TestBuffers(t *testing.T) {
 		lent = append(lent, b)
 		small++
 	}
-	if small != LargeBuffer/SmallBuffer {
+	if small != LargeBuffer/TinyBuffer {
 		t.Errorf("%d small buffers in what was kept back", small)
 	}
 	if p.has(0, Control) || !p.hasAfter(lent[0]) {
@@ -150,6 +150,7 @@ func TestBuffers(t *testing.T) {
 	if p.lent.Load() != 0 {
 		t.Errorf("%d bytes lent after all came back", p.lent.Load())
 	}
+	p.trim()
 	first := p.get(MediumBuffer, Bulk)
 	p.put(first)
 	if p.get(MediumBuffer-1, Bulk) != first {

@@ -10,11 +10,15 @@ type Session interface {
 	// Paused reports that the session can use no input now.
 	Paused() bool
 	// Input returns where the next bytes are to be read to, and nothing when
-	// there is no memory for them; Resume follows when there is.
+	// there is no memory for them; Resume follows when there is. It may be
+	// Link.Scratch, of which nothing may be kept when Received returns.
 	Input(now time.Time) []byte
 	// Received tells that n bytes were read into what Input returned. It
 	// handles a bounded number of messages, and calls Link.Again for the rest.
 	Received(now time.Time, n int)
+	// Holding returns since when memory is held that waits for the peer to send
+	// more, and the zero time where none does.
+	Holding() time.Time
 	// EOF tells that the peer sends no more.
 	EOF(now time.Time)
 	// Resume lets the session go on: its output was written, memory it asked
@@ -47,6 +51,13 @@ type Link interface {
 	// Buffer lends a buffer of at least size bytes. It returns nil when the
 	// server's memory for that use is lent; Resume is called when it is not.
 	Buffer(size int, use Use) *Buffer
+	// Take lends a buffer of at least size bytes whatever the limit says. It is
+	// for what has arrived already, and cannot be put back.
+	Take(size int) *Buffer
+	// Hungry reports that a call of Buffer has yielded nothing yet.
+	Hungry() bool
+	// Scratch returns memory of the loop for Input, of MediumBuffer bytes.
+	Scratch() []byte
 	// Share returns how many bytes of buffers the connection should hold at
 	// most, for now. It shrinks as memory runs out, down to 0.
 	Share() int
@@ -83,5 +94,6 @@ const (
 	ReasonReset         Reason = "reset"          // reading or writing failed
 	ReasonInternal      Reason = "internal error" // a handler panicked
 	ReasonDrainTimeout  Reason = "drain timeout"  // still busy when the time to drain was over
+	ReasonMemory        Reason = "memory timeout" // held memory too long that others wait for
 	ReasonSelectorError Reason = "selector error" // the descriptor could not be watched
 )

@@ -62,7 +62,7 @@ func (l *Loop) read(c *Conn) {
 // discard drops what a peer still sends to a connection that has ended.
 func (l *Loop) discard(c *Conn) {
 	for range 16 {
-		n, err := c.transport.Read(l.scratch[:])
+		n, err := c.transport.Read(l.scratch)
 		if errors.Is(err, errWouldBlock) {
 			return
 		}
@@ -113,6 +113,7 @@ func (l *Loop) write(c *Conn) {
 		c.queued -= n
 		budget -= n
 		if b.sent += n; b.sent == b.len {
+			c.taken = l.now
 			l.buffers.put(c.output.pop())
 		}
 	}

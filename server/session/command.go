@@ -79,7 +79,7 @@ func (s *Session) command(c *command, lane reactor.Lane, run func(path storage.P
 		s.fail(c.entry, err)
 		return nil
 	}
-	s.link.Offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(path) }})
+	s.offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(path) }})
 	return nil
 }
 

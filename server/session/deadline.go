@@ -64,10 +64,10 @@ func (s *Session) rearm(now time.Time, limit time.Duration) {
 	s.deadline(limit)
 }
 
-// busy reports that the server itself is at work for this session, so that
-// silence is not the client's fault.
+// busy reports that the server itself is at work for this session, or lets it wait
+// for memory, so that silence is not the client's fault.
 func (s *Session) busy() bool {
-	return len(s.requests) > 0 && s.link.Queued() == 0 && !s.waiting()
+	return s.link.Hungry() || len(s.requests) > 0 && s.link.Queued() == 0 && !s.waiting()
 }
 
 func (s *Session) expireGreeting() {

@@ -94,7 +94,7 @@ func (u *sum) wants() int {
 
 func (u *sum) produce(s *Session, buffer *reactor.Buffer) {
 	u.out = true
-	s.link.Offload(reactor.Slow, &sumJob{sum: u, storage: s.config.Storage, buffer: buffer})
+	s.offload(reactor.Slow, &sumJob{sum: u, storage: s.config.Storage, buffer: buffer})
 }
 
 func (u *sum) fail(s *Session, err error) {
@@ -108,7 +108,7 @@ func (u *sum) over(s *Session) {
 	u.isOver = true
 	s.dequeue(u)
 	if !u.out && u.file != nil {
-		s.link.Offload(reactor.Quick, &closeFile{u.file})
+		s.offload(reactor.Quick, &closeFile{u.file})
 		u.file = nil
 	}
 }

@@ -70,13 +70,13 @@ func (g *get) wants() int {
 func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	g.jobs++
 	if g.phase == getOpening {
-		s.link.Offload(reactor.Quick, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
+		s.offload(reactor.Quick, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
 		return
 	}
 	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
-	s.link.Offload(reactor.Transfer, piece)
+	s.offload(reactor.Transfer, piece)
 }
 
 // fail ends the request; jobs that are out come back to nothing.
@@ -97,7 +97,7 @@ func (g *get) over(s *Session) {
 	g.phase = getOver
 	s.dequeue(g)
 	if g.jobs == 0 && g.file != nil {
-		s.link.Offload(reactor.Quick, &closeFile{g.file})
+		s.offload(reactor.Quick, &closeFile{g.file})
 		g.file = nil
 	}
 }
@@ -250,7 +250,7 @@ func (j *readPiece) finish(s *Session) {
 	case g.next == g.end && len(g.pieces) == 0:
 		g.phase = getEnding
 		g.jobs++
-		s.link.Offload(reactor.Quick, &endFile{get: g, file: g.file})
+		s.offload(reactor.Quick, &endFile{get: g, file: g.file})
 	}
 }
 

@@ -32,7 +32,9 @@ type harness struct {
 	blocked  bool   // output stays queued
 	jobs     []reactor.Job
 	lent     map[*reactor.Buffer]bool
+	input    []byte                    // see reactor.Link.Scratch
 	starved  bool                      // no buffers are lent
+	hungry   bool                      // and one was asked for
 	share    int                       // see reactor.Link
 	noBulk   bool                      // no buffers are lent but for control
 	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
@@ -316,10 +318,25 @@ func (h *harness) Queued() int { return len(h.output) }
 
 func (h *harness) Share() int { return h.share }
 
+func (h *harness) Hungry() bool { return h.hungry }
+
+// Scratch is new each time, as if everybody else had used it in between.
+func (h *harness) Scratch() []byte {
+	if h.free == nil || h.input == nil {
+		h.input = make([]byte, reactor.MediumBuffer)
+	}
+	return h.input
+}
+
 func (h *harness) Buffer(size int, use reactor.Use) *reactor.Buffer {
 	if h.starved || h.noBulk && use == reactor.Bulk {
+		h.hungry = true
 		return nil
 	}
+	return h.Take(size)
+}
+
+func (h *harness) Take(size int) *reactor.Buffer {
 	size = roundUp(size)
 	var b *reactor.Buffer
 	if last := len(h.free[size]) - 1; last >= 0 {
@@ -333,7 +350,7 @@ func (h *harness) Buffer(size int, use reactor.Use) *reactor.Buffer {
 }
 
 func roundUp(size int) int {
-	for _, have := range []int{reactor.SmallBuffer, reactor.MediumBuffer, reactor.LargeBuffer} {
+	for _, have := range []int{reactor.TinyBuffer, reactor.SmallBuffer, reactor.MediumBuffer, reactor.LargeBuffer} {
 		if size <= have {
 			return have
 		}

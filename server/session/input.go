@@ -16,6 +16,9 @@ const (
 	// highWater bounds the output that is queued or being made; above it no
 	// input is read and no job that makes output is started.
 	highWater = 2 << 20
+	// maxOut bounds the jobs on the pool, those of requests that are over
+	// included; above it no input is read.
+	maxOut = 2 * protocol.DefaultInFlight
 	// copyBelow is the size of DATA up to which the bytes are copied out of
 	// the input buffer; from it on they take the buffer along.
 	copyBelow = 32 << 10
@@ -23,7 +26,7 @@ const (
 
 // Paused is part of reactor.Session.
 func (s *Session) Paused() bool {
-	return s.ended || s.more || s.above(s.holding, maxHolding) || s.above(s.link.Queued(), highWater)
+	return s.ended || s.more || s.out > maxOut || s.above(s.holding, maxHolding) || s.above(s.link.Queued(), highWater)
 }
 
 // above reports whether bytes that are held have reached their limit, or this
@@ -32,20 +35,40 @@ func (s *Session) above(held, limit int) bool {
 	return held > 0 && held >= min(limit, s.link.Share())
 }
 
-// Input is part of reactor.Session.
+// Input is part of reactor.Session. A block on its way has a buffer of its own;
+// everything else is read into memory of the loop, and only what is left of it when
+// a turn ends is kept. So a connection that waits for memory holds none but the
+// bytes of a frame that has begun.
 func (s *Session) Input(time.Time) []byte {
-	if need := s.decoder.Need(); s.decoder.Cap() < need {
-		use := reactor.Control
-		if need > protocol.ControlBuffer {
-			use = reactor.Bulk
-		}
-		buffer := s.link.Buffer(need, use)
-		if buffer == nil {
-			return nil
-		}
-		s.lend(buffer)
+	if s.wantsBlock() && !s.lendBlock() {
+		return nil
+	}
+	if !s.inPlace() {
+		s.borrow()
 	}
 	return s.decoder.Space()
+}
+
+// wantsBlock reports that a block has begun for which there is no buffer yet.
+func (s *Session) wantsBlock() bool {
+	need := s.decoder.Need()
+	return need > protocol.ControlBuffer && s.decoder.Cap() < need
+}
+
+// lendBlock gets the buffer for a block, if there is memory.
+func (s *Session) lendBlock() bool {
+	buffer := s.link.Buffer(s.decoder.Need(), reactor.Bulk)
+	if buffer != nil {
+		s.lend(buffer)
+	}
+	return buffer != nil
+}
+
+// inPlace reports whether the frame in progress is large, and the buffer that its
+// beginning lies in has room for the rest.
+func (s *Session) inPlace() bool {
+	pending := s.decoder.Pending()
+	return s.input != nil && pending > reactor.SmallBuffer && pending <= s.decoder.Cap()
 }
 
 // lend gives the decoder another buffer.
@@ -53,6 +76,49 @@ func (s *Session) lend(buffer *reactor.Buffer) {
 	s.decoder.Attach(buffer.Bytes)
 	s.release(s.input)
 	s.input = buffer
+	s.inputSince = s.now
+}
+
+// borrow gives the decoder memory of the loop until the end of Received; little of
+// it when the server's memory runs out, for what is left must be kept.
+func (s *Session) borrow() {
+	scratch := s.link.Scratch()
+	if s.link.Share() < reactor.LargeBuffer {
+		scratch = scratch[:min(len(scratch), s.decoder.Buffered()+reactor.TinyBuffer)]
+	}
+	s.decoder.Attach(scratch)
+	s.release(s.input)
+	s.input = nil
+	s.borrowed = true
+}
+
+// giveBack ends what borrow began.
+func (s *Session) giveBack() {
+	if !s.borrowed {
+		return
+	}
+	s.borrowed = false
+	left := s.decoder.Buffered()
+	switch {
+	case s.ended: // nothing is decoded any more
+	case left == 0:
+		s.decoder.Detach()
+	default:
+		s.lend(s.keep(left))
+	}
+}
+
+// keep lends a buffer for the left bytes of what has arrived: one for the whole frame
+// in progress, if there is memory.
+func (s *Session) keep(left int) *reactor.Buffer {
+	need, use := max(left, s.decoder.Pending()), reactor.Control
+	if need > protocol.ControlBuffer {
+		need, use = protocol.BlockBuffer, reactor.Bulk
+	}
+	if buffer := s.link.Buffer(need, use); buffer != nil {
+		return buffer
+	}
+	return s.link.Take(left)
 }
 
 // letGoOfInput gives the input buffer back.
@@ -66,6 +132,20 @@ func (s *Session) letGoOfInput() {
 func (s *Session) Received(now time.Time, n int) {
 	s.decoder.Advance(n)
 	s.proceed(now)
+	s.giveBack()
+}
+
+// Holding is part of reactor.Session: the frame in progress, if it takes more than
+// the smallest buffer, and small files whose END has not come.
+func (s *Session) Holding() time.Time {
+	var since time.Time
+	if s.input != nil && len(s.input.Bytes) > reactor.TinyBuffer && !s.Paused() {
+		since = s.inputSince
+	}
+	if s.parked > 0 && (since.IsZero() || s.parkedSince.Before(since)) {
+		since = s.parkedSince
+	}
+	return since
 }
 
 // process handles the frames that have arrived, within the budget of a turn.
@@ -94,7 +174,7 @@ func (s *Session) step() bool {
 		err = s.allowed(header.Opcode)
 	}
 	if err == nil && header.Opcode == protocol.OpData {
-		ok, err = s.stepData(header)
+		err = s.stepData(header)
 	} else if err == nil {
 		var frame protocol.Frame
 		if frame, _, err = s.decoder.Next(); err == nil {
@@ -104,36 +184,27 @@ func (s *Session) step() bool {
 	if err != nil {
 		s.refuse(err, reasonProtocol)
 	}
-	return ok && !s.ended
+	return !s.ended
 }
 
-// stepData handles a complete DATA frame. Its bytes go on to storage in a
-// buffer of their own; while there is none, it returns false and the frame
-// stays.
-func (s *Session) stepData(header protocol.Header) (bool, error) {
+// stepData handles a complete DATA frame. Its bytes go on to storage in a buffer of
+// their own, also when there is no memory left: only so can the memory that they
+// take become free.
+func (s *Session) stepData(header protocol.Header) error {
 	put, ok := s.find(header.Request).(*put)
 	if !ok || put.ended {
-		return false, violation("DATA for request %d, which takes none", header.Request)
-	}
-	if put.phase == putDiscarding {
-		_, _, err := s.decoder.Next()
-		return true, err
-	}
-	spare, ok := s.spare(header)
-	if !ok {
-		return false, nil
+		return violation("DATA for request %d, which takes none", header.Request)
 	}
 	frame, _, err := s.decoder.Next()
-	if err != nil {
-		return false, err
+	if err != nil || put.phase == putDiscarding {
+		return err
 	}
 	data, err := protocol.Decode[protocol.Data](frame)
 	if err != nil {
-		s.release(spare)
-		return false, err
+		return err
 	}
-	put.data(s, s.part(header, data, spare))
-	return true, nil
+	put.data(s, s.part(data))
+	return nil
 }
 
 // block is the content of a DATA frame and the buffer that it lies in.
@@ -142,39 +213,39 @@ type block struct {
 	buffer *reactor.Buffer
 }
 
-// takesBuffer reports whether the bytes of a DATA frame take the input buffer
-// along; those of a small one are copied.
-func takesBuffer(header protocol.Header) bool { return header.Length >= copyBelow }
-
-// spare lends the buffer without which a DATA frame cannot be parted from what
-// follows it: for a copy of its bytes, or as the next input buffer. It is nil
-// where neither is needed, and ok is false while there is no memory.
-func (s *Session) spare(header protocol.Header) (spare *reactor.Buffer, ok bool) {
-	switch {
-	case !takesBuffer(header):
-		spare = s.link.Buffer(int(header.Length), reactor.Bulk)
-	case s.decoder.Buffered() > protocol.HeaderLen+int(header.Length):
-		spare = s.link.Buffer(len(s.input.Bytes), reactor.Bulk)
-	default:
-		return nil, true
-	}
-	return spare, spare != nil
-}
-
-// part makes a block of what Next returned, independent of the input buffer.
-func (s *Session) part(header protocol.Header, data protocol.Data, spare *reactor.Buffer) block {
-	if !takesBuffer(header) {
-		data.Bytes = spare.Bytes[:copy(spare.Bytes, data.Bytes)]
-		return block{data, spare}
+// part makes a block of what Next returned, independent of what follows it: a copy,
+// or else the input buffer, in whose place another takes what is left.
+func (s *Session) part(data protocol.Data) block {
+	n := len(data.Bytes)
+	if s.input == nil || n < copyBelow {
+		buffer := s.buffer(n)
+		data.Bytes = buffer.Bytes[:copy(buffer.Bytes, data.Bytes)]
+		return block{data, buffer}
 	}
 	taken := s.input
-	s.input = spare
-	if spare != nil {
-		s.decoder.Attach(spare.Bytes)
-	} else {
+	s.input = nil
+	if left := s.decoder.Buffered(); left == 0 {
 		s.decoder.Detach()
+	} else {
+		s.lend(s.next(left))
 	}
 	return block{data, taken}
+}
+
+// next lends the buffer behind a block, in which left bytes of the next frame lie.
+func (s *Session) next(left int) *reactor.Buffer {
+	if s.decoder.Need() > protocol.ControlBuffer {
+		return s.keep(left)
+	}
+	return s.buffer(left)
+}
+
+// buffer lends a buffer for what has arrived.
+func (s *Session) buffer(size int) *reactor.Buffer {
+	if buffer := s.link.Buffer(size, reactor.Bulk); buffer != nil {
+		return buffer
+	}
+	return s.link.Take(size)
 }
 
 func (s *Session) release(buffer *reactor.Buffer) {

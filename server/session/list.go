@@ -53,7 +53,7 @@ func (l *list) wants() int {
 
 func (l *list) produce(s *Session, buffer *reactor.Buffer) {
 	l.out = true
-	s.link.Offload(reactor.Transfer, &listJob{list: l, storage: s.config.Storage, buffer: buffer})
+	s.offload(reactor.Transfer, &listJob{list: l, storage: s.config.Storage, buffer: buffer})
 }
 
 func (l *list) fail(s *Session, err error) {
@@ -67,7 +67,7 @@ func (l *list) over(s *Session) {
 	l.isOver = true
 	s.dequeue(l)
 	if !l.out && l.lister != nil {
-		s.link.Offload(reactor.Quick, &closeLister{l.lister})
+		s.offload(reactor.Quick, &closeLister{l.lister})
 		l.lister = nil
 	}
 }

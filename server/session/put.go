@@ -63,7 +63,7 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 func (p *put) stage(s *Session) {
 	p.phase = putOpening
 	p.jobs++
-	s.link.Offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
+	s.offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
 }
 
 // maxParked bounds the bytes that wait in memory for END; what comes above it
@@ -74,6 +74,9 @@ const maxParked = 256 << 10
 func (p *put) park(s *Session, b block) {
 	p.waiting = append(p.waiting, b)
 	p.parked += len(b.buffer.Bytes)
+	if s.parked == 0 {
+		s.parkedSince = s.now
+	}
 	s.parked += len(b.buffer.Bytes)
 	if s.above(s.parked, maxParked) {
 		p.unpark(s)
@@ -85,6 +88,7 @@ func (p *put) park(s *Session, b block) {
 // unpark tells that the blocks of a small file wait no longer.
 func (p *put) unpark(s *Session) {
 	s.parked -= p.parked
+	s.parkedSince = s.now
 	p.parked = 0
 }
 
@@ -150,7 +154,7 @@ func (p *put) drop(s *Session, b block) {
 
 func (p *put) write(s *Session, b block) {
 	p.jobs++
-	s.link.Offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
+	s.offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
 }
 
 // end takes the END of a PUT.
@@ -193,7 +197,7 @@ func (p *put) advance(s *Session) {
 	p.unpark(s)
 	p.phase = putCommitting
 	p.jobs++
-	s.link.Offload(reactor.Commit, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
+	s.offload(reactor.Commit, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
 }
 
 // fail ends a put that cannot be finished. What it holds is let go first, and
@@ -228,7 +232,7 @@ func (p *put) letGo(s *Session) {
 	}
 	if p.jobs == 0 && p.staging != nil {
 		p.jobs++
-		s.link.Offload(reactor.Quick, &abortFile{put: p, staging: p.staging})
+		s.offload(reactor.Quick, &abortFile{put: p, staging: p.staging})
 		p.staging = nil
 	}
 }

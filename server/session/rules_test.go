@@ -263,33 +263,6 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// TestMemoryRunsOut has a server without buffers: nothing fails, all waits.
-func TestMemoryRunsOut(t *testing.T) {
-	h := greeted(t)
-	content := text(3*protocol.BlockSize + 1)
-	h.starved = true
-	if rest := h.feed(protocol.Append(nil, 9, protocol.Stat{Path: "."})); len(rest) == 0 {
-		t.Error("input was taken without a buffer for it")
-	}
-	h.starved = false
-	rest := h.feed(sent(1, protocol.Put{Flags: protocol.PutEager, Size: uint64(len(content)), Path: "p"}, content))
-	for i := 0; len(rest) > 0 || len(h.jobs) > 0; i++ {
-		h.starved = i%2 == 0
-		rest = h.feed(rest)
-		h.step(0)
-		h.session.Resume(h.now)
-	}
-	h.starved = false
-	h.again = true
-	h.run()
-	decode[protocol.OK](t, h.frames()[0])
-	if h.read("p") != content {
-		t.Error("the file differs")
-	}
-	h.starved = true
-	h.session.Received(h.now, 0)
-}
-
 // TestCancelWhileWaiting has a server out of memory, and a client that asks and
 // cancels all the while: nothing of what it cancelled is kept.
 func TestCancelWhileWaiting(t *testing.T) {

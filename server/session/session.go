@@ -81,9 +81,15 @@ type Session struct {
 	full     bool // the server has no room for this client
 	started  time.Time
 
-	decoder protocol.Decoder
-	input   *reactor.Buffer // lent to the decoder
-	agent   string          // the client's name
+	decoder  protocol.Decoder
+	input    *reactor.Buffer // lent to the decoder
+	borrowed bool            // the decoder has memory of the loop, within Received only
+
+	inputSince  time.Time // when input was lent
+	parkedSince time.Time // when parked was last 0, or became less
+	out         int       // jobs on the pool
+	eof         bool      // the peer sends no more
+	agent       string    // the client's name
 
 	requests []tagged // in flight
 	inFlight int      // the most of them
@@ -134,16 +140,29 @@ func (s *Session) Open(now time.Time, link reactor.Link) {
 	}
 }
 
+// offload runs a job on the pool.
+func (s *Session) offload(lane reactor.Lane, j job) {
+	s.out++
+	s.link.Offload(lane, j)
+}
+
 // Complete is part of reactor.Session.
 func (s *Session) Complete(now time.Time, done reactor.Job) {
 	s.moved = now
 	s.now = now
+	s.out--
 	done.(job).finish(s)
 	s.proceed(now)
+	s.endIfOneSided()
 }
 
-// Resume is part of reactor.Session.
+// Resume is part of reactor.Session. A block that memory was waited for takes it at
+// once, before somebody else does.
 func (s *Session) Resume(now time.Time) {
+	s.now = now
+	if !s.ended && s.wantsBlock() {
+		s.lendBlock()
+	}
 	s.proceed(now)
 }
 
@@ -161,12 +180,22 @@ func (s *Session) proceed(now time.Time) {
 	}
 }
 
-// EOF is part of reactor.Session.
+// EOF is part of reactor.Session. Who said BYE may have shut its side: it still gets
+// its replies.
 func (s *Session) EOF(time.Time) {
-	if s.state == draining && !s.waiting() {
-		return // it said BYE and may have shut its side: it still gets its replies
+	s.eof = true
+	if s.state != draining {
+		s.link.Abort(reactor.ReasonEOF)
 	}
-	s.link.Abort(reactor.ReasonEOF)
+	s.endIfOneSided()
+}
+
+// endIfOneSided ends the connection of a peer that sends no more, while a request
+// waits for it.
+func (s *Session) endIfOneSided() {
+	if s.eof && s.state == draining && s.waiting() {
+		s.link.Abort(reactor.ReasonEOF)
+	}
 }
 
 // Drain is part of reactor.Session.

@@ -312,6 +312,13 @@ func TestSecondSignal(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
+	kinds, absent := "auto", selector.Kqueue.String()
+	for _, kind := range selector.Kinds() {
+		kinds += ", " + kind.String()
+		if kind == selector.Kqueue {
+			absent = selector.Epoll.String()
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		env    string
@@ -319,28 +326,44 @@ func TestCommandLine(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{"other machines", "", []string{"--listen", "0.0.0.0:0"}, 1, []string{"0.0.0.0:0", "unencrypted", "--insecure"}},
-		{"all addresses", "", []string{"--listen", ":0"}, 1, []string{"[::]:0", "--insecure"}},
+		{"other machines", "", []string{"--listen", "0.0.0.0:0"}, 2, []string{"ftpd: --listen: 0.0.0.0:0", "unencrypted", "--insecure"}},
+		{"all addresses", "", []string{"--listen", ":0"}, 2, []string{"[::]:0", "--insecure"}},
 		{"no such root", "", []string{"--root", "/does/not/exist"}, 1, []string{"/does/not/exist", "no such"}},
 		{"root is a file", "", []string{"--root", ftpd}, 1, []string{ftpd, "directory"}},
-		{"bad address", "", []string{"--listen", "nonsense"}, 1, []string{"nonsense"}},
+		{"bad address", "", []string{"--listen", "nonsense"}, 2, []string{"--listen", "nonsense", "HOST:PORT"}},
+		{"no port", "", []string{"--listen", "127.0.0.1"}, 2, []string{"--listen", "HOST:PORT"}},
+		{"empty port", "", []string{"--listen", "127.0.0.1:"}, 2, []string{"--listen", "HOST:PORT"}},
+		{"no such port", "", []string{"--listen", "127.0.0.1:70000"}, 2, []string{"--listen", "70000", "65535"}},
+		{"no such host", "", []string{"--listen", "no..host:0"}, 1, []string{"no..host"}},
+		{"empty address", "", []string{"--listen", ""}, 2, []string{"--listen", "empty", "127.0.0.1:2120"}},
+		{"empty root", "", []string{"--root", ""}, 2, []string{"--root", "empty"}},
+		{"empty root after a variable", "FTPD_ROOT=x", []string{"--root="}, 2, []string{"ftpd: --root: "}},
 		{"argument", "", []string{"share"}, 2, []string{"share", "--root DIR"}},
 		{"unknown flag", "", []string{"--rot", "x"}, 2, []string{"--rot"}},
-		{"bad selector", "", []string{"--selector", "magic"}, 2, []string{"--selector", "magic", "epoll"}},
-		{"absent selector", "", []string{"--selector", "kqueue", "--listen", "127.0.0.1:0"}, 1, []string{"kqueue"}},
+		{"bad selector", "", []string{"--selector", "magic"}, 2, []string{"--selector", "magic", kinds}},
+		{"absent selector", "", []string{"--selector", absent, "--listen", "127.0.0.1:0"}, 2, []string{"--selector", absent, kinds}},
 		{"bad durability", "", []string{"--durability", "maybe"}, 2, []string{"maybe", "commit or none"}},
 		{"bad level", "", []string{"--log-level", "loud"}, 2, []string{"loud", "debug"}},
 		{"bad format", "", []string{"--log-format", "xml"}, 2, []string{"xml", "json"}},
 		{"bad duration", "", []string{"--idle-timeout", "soon"}, 2, []string{"idle-timeout", "soon"}},
 		{"negative duration", "", []string{"--idle-timeout", "-1s"}, 2, []string{"idle-timeout", "negative"}},
 		{"no clients", "", []string{"--max-clients", "0"}, 2, []string{"max-clients"}},
-		{"environment", "FTPD_LOG_LEVEL=loud", nil, 2, []string{"loud"}},
-		{"flag before environment", "FTPD_LOG_LEVEL=loud", []string{"--log-level", "info", "--listen", "0.0.0.0:0"}, 1, []string{"--insecure"}},
+		{"environment", "FTPD_LOG_LEVEL=loud", nil, 2, []string{"ftpd: FTPD_LOG_LEVEL: ", "loud"}},
+		{"selector of the environment", "FTPD_SELECTOR=magic", nil, 2, []string{"ftpd: FTPD_SELECTOR: ", "magic"}},
+		{"durability of the environment", "FTPD_DURABILITY=maybe", nil, 2, []string{"ftpd: FTPD_DURABILITY: ", "maybe"}},
+		{"format of the environment", "FTPD_LOG_FORMAT=xml", nil, 2, []string{"ftpd: FTPD_LOG_FORMAT: ", "xml"}},
+		{"clients of the environment", "FTPD_MAX_CLIENTS=0", nil, 2, []string{"ftpd: FTPD_MAX_CLIENTS: "}},
+		{"time of the environment", "FTPD_STALL_TIMEOUT=-1s", nil, 2, []string{"ftpd: FTPD_STALL_TIMEOUT: ", "negative"}},
+		{"address of the environment", "FTPD_LISTEN=nonsense", nil, 2, []string{"ftpd: FTPD_LISTEN: ", "HOST:PORT"}},
+		{"bool of the environment", "FTPD_READ_ONLY=yes", nil, 2, []string{"ftpd: FTPD_READ_ONLY: \"yes\"", "neither true nor false"}},
+		{"flag before environment", "FTPD_LOG_LEVEL=loud", []string{"--log-level", "info", "--listen", "0.0.0.0:0"}, 2, []string{"--insecure"}},
 		{"version", "", []string{"--version"}, 0, []string{"ftpd"}},
 		{"help", "", []string{"--help"}, 0, []string{"--root DIR", "FTPD_ROOT", "--drain-timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cmd := exec.Command(ftpd, c.args...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // where it serves all the same
+			defer cancel()
+			cmd := exec.CommandContext(ctx, ftpd, c.args...)
 			cmd.Env = append(os.Environ(), c.env)
 			out, err := cmd.CombinedOutput()
 			if status := cmd.ProcessState.ExitCode(); status != c.status {

@@ -28,6 +28,10 @@ import (
 // there are no users yet and nothing is encrypted.
 var ErrInsecure = errors.New("anyone who reaches this address could read and change the served files, unencrypted; use a loopback address, or allow it with --insecure")
 
+// ErrAddress is returned by New for a text that is no address to listen on,
+// whatever the machine.
+var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 65535; such as 127.0.0.1:2120")
+
 // Server serves one directory.
 type Server struct {
 	storage storage.Storage
@@ -99,6 +103,13 @@ func resolve(config Config) (netip.AddrPort, error) {
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
+	_, port, err := net.SplitHostPort(listen)
+	if err == nil && port != "" {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		return netip.AddrPort{}, fmt.Errorf("%q: %w", listen, ErrAddress)
+	}
 	tcp, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("listen on %q: %w", listen, err)
@@ -109,7 +120,7 @@ func resolve(config Config) (netip.AddrPort, error) {
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
 	}
 	if !address.Addr().IsLoopback() && !config.Insecure {
-		return netip.AddrPort{}, fmt.Errorf("listen on %s: %w", address, ErrInsecure)
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
 	}
 	return address, nil
 }

@@ -177,10 +177,18 @@ var phrases = map[protocol.Code]string{
 
 func (s setting) remoteWords(err *client.Error) (text, hint string) {
 	hint = s.remoteHint(err)
-	if phrase, ok := phrases[err.Code]; ok {
-		return phrase + " " + s.address, hint
-	}
 	sentence := clean(err.Message, err.Path)
+	below := namesBelow(err.Message, err.Path)
+	if phrase, ok := phrases[err.Code]; ok && !below {
+		text = phrase + " " + s.address
+		if reason, ok := strings.CutPrefix(sentence, "permission denied: "); ok && !s.readOnly {
+			text += ": " + visible(reason)
+		}
+		return text, hint
+	}
+	if below { // the hint would be for the name printed before
+		hint = ""
+	}
 	if sentence == "" {
 		sentence = strings.ReplaceAll(err.Code.String(), "_", " ")
 	}
@@ -188,14 +196,42 @@ func (s setting) remoteWords(err *client.Error) (text, hint string) {
 }
 
 // clean returns a server's sentence without the name that is printed before it,
-// and without the kind of the error where a reason follows.
+// without the quotes of one below that, and without the kind of the error where
+// a reason follows.
 func clean(sentence, name string) string {
-	if quoted, err := strconv.QuotedPrefix(sentence); err == nil && strings.HasPrefix(sentence[len(quoted):], ": ") {
-		if inner, err := strconv.Unquote(quoted); err == nil && path.Clean(inner) == path.Clean(name) {
-			sentence = sentence[len(quoted)+2:]
-		}
+	inner, rest := cutName(sentence)
+	switch {
+	case rest == "":
+	case path.Clean(inner) == path.Clean(name):
+		sentence = rest
+	case namesBelow(sentence, name):
+		return inner + ": " + rest
 	}
 	return strings.TrimPrefix(sentence, "invalid argument: ")
+}
+
+// namesBelow tells whether a server's sentence is about a path below name, as
+// where part of a tree cannot be removed.
+func namesBelow(sentence, name string) bool {
+	inner, _ := cutName(sentence)
+	return strings.HasPrefix(inner, path.Clean(name)+"/")
+}
+
+// cutName takes apart a server's sentence that begins with a quoted path; of
+// another one rest is empty.
+func cutName(sentence string) (name, rest string) {
+	quoted, err := strconv.QuotedPrefix(sentence)
+	if err != nil {
+		return "", ""
+	}
+	rest, ok := strings.CutPrefix(sentence[len(quoted):], ": ")
+	if !ok {
+		return "", ""
+	}
+	if name, err = strconv.Unquote(quoted); err != nil {
+		return "", ""
+	}
+	return name, rest
 }
 
 // hints are what helps against a code in a command.

@@ -12,7 +12,15 @@ import (
 // anywhere before a "--", short ones may be joined (-lR, -dDIR), and a flag of
 // the program may follow the command. What follows "--" is an argument.
 func Arrange(app *cli.App, args []string) ([]string, error) {
-	a := &arranger{app: app}
+	a, err := arrange(app, args)
+	if err != nil {
+		return nil, err
+	}
+	return a.line(args[0]), nil
+}
+
+func arrange(app *cli.App, args []string) (*arranger, error) {
+	a := &arranger{app: app, given: make(map[string]bool)}
 	rest := args[1:]
 	for len(rest) > 0 {
 		var err error
@@ -20,7 +28,7 @@ func Arrange(app *cli.App, args []string) ([]string, error) {
 			return nil, err
 		}
 	}
-	return a.line(args[0]), nil
+	return a, nil
 }
 
 type arranger struct {
@@ -29,7 +37,9 @@ type arranger struct {
 	global     []string
 	local      []string
 	arguments  []string
-	noMoreFlag bool // after "--"
+	noMoreFlag bool              // after "--"
+	given      map[string]bool   // flags of the program that the line has, by their first names
+	origins    map[string]string // the variables of those that the environment sets
 }
 
 // take reads the first token, with its value where it is a flag that has one.
@@ -128,6 +138,7 @@ func (a *arranger) add(flag cli.Flag, local bool, value string) {
 		a.local = append(a.local, text)
 	} else {
 		a.global = append(a.global, text)
+		a.given[flag.Names()[0]] = true
 	}
 }
 

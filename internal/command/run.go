@@ -32,14 +32,19 @@ func Usagef(format string, args ...any) *UsageError {
 
 // Run parses args, args[0] being the program, and runs the action they name.
 // It returns a *UsageError for a wrong command line and otherwise what the
-// action returned, unchanged.
+// action returned, unchanged. It may be called once for each app. An
+// environment variable counts where its flag is not given; an empty one is none.
 func Run(ctx context.Context, app *cli.App, args []string) error {
 	prepare(app)
-	arranged, err := Arrange(app, args)
+	variables := variables(app)
+	a, err := arrange(app, args)
 	if err != nil {
 		return err
 	}
-	return app.RunContext(ctx, arranged)
+	if err := a.environment(variables); err != nil {
+		return err
+	}
+	return app.RunContext(withOrigins(ctx, a.origins), a.line(args[0]))
 }
 
 // longNames takes the short forms -h and -v away from the library's own flags,
@@ -84,8 +89,8 @@ func named(name string, action cli.ActionFunc) cli.ActionFunc {
 // singleDash is how package flag names a flag in its errors.
 var singleDash = regexp.MustCompile(` (for|for flag) -(\w)`)
 
-// ofDuration finds the flag in an error of its value or its variable's.
-var ofDuration = regexp.MustCompile(`for flag (?:--([\w-]+)|([\w-]+)): `)
+// ofDuration finds the flag in an error of its value.
+var ofDuration = regexp.MustCompile(`for flag --([\w-]+): `)
 
 func isDuration(c *cli.Context, name string) bool {
 	flags := c.App.Flags
@@ -102,8 +107,8 @@ func usageError(c *cli.Context, err error, isCommand bool) error {
 	if isCommand {
 		usage.Command = c.Command.Name
 	}
-	if m := ofDuration.FindStringSubmatch(usage.Message); len(m) > 2 && isDuration(c, m[1]+m[2]) {
-		usage.Hint = "use a number with a unit, such as 5s or 1m"
+	if m := ofDuration.FindStringSubmatch(usage.Message); len(m) > 1 && isDuration(c, m[1]) {
+		usage.Hint = unitHint
 	}
 	return usage
 }

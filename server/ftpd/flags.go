@@ -3,8 +3,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,9 @@ import (
 	"ftpd/selector"
 	"ftpd/server"
 )
+
+// defaultListen is where the server listens unless told otherwise.
+const defaultListen = "127.0.0.1:2120"
 
 // application describes the command line. Each flag has an environment
 // variable; a flag given on the command line wins.
@@ -28,17 +33,17 @@ func application(stdout, stderr io.Writer) *cli.App {
 		Action:    func(c *cli.Context) error { return serve(c, stdout, stderr) },
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "root", Value: ".", EnvVars: env("ROOT"), Usage: "serve the directory `DIR`"},
-			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:2120", EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
+			&cli.StringFlag{Name: "listen", Value: defaultListen, EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach: there are no users, and nothing is encrypted"},
 			&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"), Usage: "refuse every change"},
-			&cli.StringFlag{Name: "durability", Value: "commit", EnvVars: env("DURABILITY"), Usage: "acknowledge an upload when it is synced to the disk (`commit`), or before (none)"},
+			&cli.StringFlag{Name: "durability", Value: "commit", EnvVars: env("DURABILITY"), Usage: "acknowledge an upload `WHEN`: commit, when it is synced to the disk, or none, before that"},
 			&cli.StringFlag{Name: "selector", Value: "auto", EnvVars: env("SELECTOR"), Usage: "wait for connections with `KIND`: " + selectorNames()},
 			&cli.IntFlag{Name: "max-clients", Value: 10_000, EnvVars: env("MAX_CLIENTS"), Usage: "serve at most `N` connections at once"},
 			duration("idle-timeout", 15*time.Minute, "close a connection after `TIME` without a request; 0 is never"),
 			duration("handshake-timeout", 10*time.Second, "close a connection that has not greeted after `TIME`; 0 is never"),
 			duration("stall-timeout", time.Minute, "close a connection whose client lets a transfer rest for `TIME`; 0 is never"),
 			duration("drain-timeout", 30*time.Second, "finish what is in flight for at most `TIME` when asked to stop; 0 is not at all"),
-			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log as `text` or json"},
+			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log in `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
 		},
 	}
@@ -55,6 +60,7 @@ func duration(name string, value time.Duration, usage string) cli.Flag {
 	}
 }
 
+// selectorNames lists what this system has.
 func selectorNames() string {
 	names := []string{"auto"}
 	for _, kind := range selector.Kinds() {
@@ -63,26 +69,62 @@ func selectorNames() string {
 	return strings.Join(names, ", ")
 }
 
+// text returns the value of a flag that must have one. The variable of a shell
+// that was never set would otherwise stand for the current directory or a
+// random port.
+func text(c *cli.Context, name, hint string) (string, error) {
+	value := c.String(name)
+	if value != "" {
+		return value, nil
+	}
+	usage := wrong(c, name, "the value is empty")
+	usage.Hint = hint
+	return "", usage
+}
+
+// wrong makes the error of a flag's value, which names where it came from.
+func wrong(c *cli.Context, name, format string, args ...any) *command.UsageError {
+	return command.Usagef("%s: %s", command.Origin(c, name), fmt.Sprintf(format, args...))
+}
+
+// selectorOf takes only what this system has.
+func selectorOf(c *cli.Context) (selector.Kind, error) {
+	name := c.String("selector")
+	kind, err := selector.ParseKind(name)
+	if err != nil || kind != selector.Auto && !slices.Contains(selector.Kinds(), kind) {
+		return selector.Auto, wrong(c, "selector", "%q is no selector of this system, which has %s", name, selectorNames())
+	}
+	return kind, nil
+}
+
 // configOf makes a configuration of the flags; an error is a wrong value.
 func configOf(c *cli.Context) (server.Config, error) {
 	config := server.Config{
-		Root:       c.String("root"),
-		Listen:     c.String("listen"),
 		Insecure:   c.Bool("insecure"),
 		ReadOnly:   c.Bool("read-only"),
 		MaxClients: c.Int("max-clients"),
 		Version:    command.Version(),
 	}
 	var err error
-	if config.Selector, err = selector.ParseKind(c.String("selector")); err != nil {
-		return config, command.Usagef("--selector: %v", err)
+	if config.Root, err = text(c, "root", "name the directory to serve; . is the current one"); err != nil {
+		return config, err
+	}
+	if config.Listen, err = text(c, "listen", "name HOST:PORT, or leave the flag out for "+defaultListen); err != nil {
+		return config, err
+	}
+	if config.Selector, err = selectorOf(c); err != nil {
+		return config, err
 	}
 	if config.Durability, err = server.ParseDurability(c.String("durability")); err != nil {
-		return config, command.Usagef("--durability: %v", err)
+		return config, wrong(c, "durability", "%v", err)
 	}
 	if config.MaxClients < 1 {
-		return config, command.Usagef("--max-clients: %d is not at least 1", config.MaxClients)
+		return config, wrong(c, "max-clients", "%d is not at least 1", config.MaxClients)
 	}
+	return config, timeouts(c, &config)
+}
+
+func timeouts(c *cli.Context, config *server.Config) error {
 	for _, t := range []struct {
 		name  string
 		field *time.Duration
@@ -95,19 +137,19 @@ func configOf(c *cli.Context) (server.Config, error) {
 		*t.field = c.Duration(t.name)
 		switch {
 		case *t.field < 0:
-			return config, command.Usagef("--%s: %s is negative", t.name, *t.field)
+			return wrong(c, t.name, "%s is negative", *t.field)
 		case *t.field == 0:
 			*t.field = -1 // to server.Config zero is the default
 		}
 	}
-	return config, nil
+	return nil
 }
 
 func newLogger(c *cli.Context, to io.Writer) (*slog.Logger, error) {
 	var options slog.HandlerOptions
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return nil, command.Usagef("--log-level: unknown level %q: use debug, info, warn or error", c.String("log-level"))
+		return nil, wrong(c, "log-level", "unknown level %q: use debug, info, warn or error", c.String("log-level"))
 	}
 	options.Level = level
 	switch format := c.String("log-format"); format {
@@ -116,6 +158,6 @@ func newLogger(c *cli.Context, to io.Writer) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(to, &options)), nil
 	default:
-		return nil, command.Usagef("--log-format: unknown format %q: use text or json", format)
+		return nil, wrong(c, "log-format", "unknown format %q: use text or json", format)
 	}
 }

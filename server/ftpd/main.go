@@ -75,6 +75,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	s, err := server.New(config)
+	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
+		return wrong(c, "listen", "%v", err)
+	}
 	if err != nil {
 		return err
 	}

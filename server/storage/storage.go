@@ -31,9 +31,11 @@ type Storage interface {
 	// parents makes missing parents too and accepts an existing directory.
 	Mkdir(path Path, mode uint32, parents bool) error
 	// Remove removes a file, a link or an empty directory, or with recursive
-	// a tree, and returns how many entries went. It stops at the first that
-	// cannot go, and with the context's error soon after ctx is done; what is
-	// gone by then stays gone. The root is ErrInvalid.
+	// a tree, and returns how many entries went. Of a tree all goes that can:
+	// the error is that of the first entry which cannot, begins with its path,
+	// quoted, and says how many others stay for a reason of their own. It
+	// stops with the context's error soon after ctx is done; what is gone by
+	// then stays gone. The root is ErrInvalid.
 	Remove(ctx context.Context, path Path, recursive bool) (int, error)
 	// Rename moves a file or a directory, replacing a file at to. A directory
 	// at to is ErrIsDirectory, one that would move into itself ErrInvalid, and

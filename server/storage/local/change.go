@@ -14,6 +14,9 @@ import (
 // directory's mode whatever the umask; that of missing parents is the default.
 func (s *Store) Mkdir(path storage.Path, mode uint32, parents bool) error {
 	if err := s.writable(path); err != nil {
+		if parents && s.isDirectory(path) {
+			return nil // nothing would change
+		}
 		return err
 	}
 	if parents {
@@ -27,6 +30,14 @@ func (s *Store) Mkdir(path storage.Path, mode uint32, parents bool) error {
 		return s.fail(path, unix.EEXIST)
 	}
 	return s.at(path, func(p place) error { return s.mkdir(p, mode) })
+}
+
+func (s *Store) isDirectory(path storage.Path) bool {
+	d, err := s.openDirectory(path)
+	if err == nil {
+		d.close()
+	}
+	return err == nil
 }
 
 // mkdir makes one directory and makes it durable.

@@ -89,6 +89,9 @@ func escapeError(root *os.Root) error {
 // fail makes of err, which a system call or os.Root returned for path, what
 // this package returns: it names the path below the root and nothing above it.
 func (s *Store) fail(path storage.Path, err error) error {
+	if _, named := errors.AsType[*remainder](err); named {
+		return err // of a path below this one
+	}
 	switch {
 	case err == nil:
 		return nil

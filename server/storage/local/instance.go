@@ -152,9 +152,9 @@ func makePrivate(dirfd int, name string) error {
 }
 
 // takeLock makes and locks the lock file. ENOENT says that a sweep found the
-// file before it was locked and removed it. The file's mode shows the
-// process's umask, which can be asked for only by changing it for a moment
-// (umask(2)).
+// file before it was locked and removed it. The mode with which the file is
+// made shows the process's umask, which can be asked for only by changing it
+// for a moment (umask(2)).
 func (i *instance) takeLock(staging *os.File) error {
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(staging.Fd()), i.name+lockSuffix, flags, 0o777)
@@ -169,6 +169,9 @@ func (i *instance) takeLock(staging *os.File) error {
 	}
 	if err == unix.EWOULDBLOCK || err == nil && stat.Nlink == 0 {
 		err = unix.ENOENT
+	}
+	if err == nil {
+		err = unix.Fchmod(fd, 0o600)
 	}
 	if err != nil {
 		_ = i.lock.Close()

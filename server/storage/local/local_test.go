@@ -131,20 +131,23 @@ func TestReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/f", "content")
 	write(t, dir+"/.ftpd-staging/killed/0", "left by another server")
+	check(t, os.Mkdir(dir+"/e", 0o755))
 	s := open(t, dir, Options{ReadOnly: true})
 	_, create := s.Create("g", storage.CreateOptions{})
 	_, remove := s.Remove(t.Context(), "f", true)
 	for what, err := range map[string]error{
-		"Create": create,
-		"Remove": remove,
-		"Mkdir":  s.Mkdir("d", 0, true),
-		"Rename": s.Rename("f", "g", storage.RenameOptions{}),
+		"Create":                 create,
+		"Remove":                 remove,
+		"Mkdir":                  s.Mkdir("d", 0, true),
+		"Mkdir of what is there": s.Mkdir("e", 0, false),
+		"Rename":                 s.Rename("f", "g", storage.RenameOptions{}),
 	} {
 		wantError(t, what, err, fs.ErrPermission)
 		if !strings.Contains(err.Error(), "the server is read-only") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	check(t, s.Mkdir("e", 0, true)) // it is there
 	if got := storagetest.Get(t, s, "f"); got != "content" {
 		t.Errorf("the file holds %q", got)
 	}

@@ -183,11 +183,18 @@ func asNobody(t *testing.T, do func()) {
 	}
 }
 
-func TestWithoutPermission(t *testing.T) {
+// reachable makes a temporary directory that another user reaches.
+func reachable(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
 		check(t, os.Chmod(d, 0o755))
 	}
+	return dir
+}
+
+func TestWithoutPermission(t *testing.T) {
+	dir := reachable(t)
 	write(t, dir+"/closed/f", "x")
 	write(t, dir+"/names/f", "x")
 	write(t, dir+"/open/f", "x")
@@ -224,10 +231,7 @@ func TestWithoutPermission(t *testing.T) {
 // TestRootThatIsNotWritable has a directory below it that is: the server says
 // why nothing can be uploaded.
 func TestRootThatIsNotWritable(t *testing.T) {
-	dir := t.TempDir()
-	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
-		check(t, os.Chmod(d, 0o755))
-	}
+	dir := reachable(t)
 	check(t, os.Mkdir(dir+"/incoming", 0o755))
 	check(t, os.Chmod(dir+"/incoming", 0o777))
 	asNobody(t, func() {

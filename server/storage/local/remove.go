@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
@@ -13,9 +14,8 @@ import (
 )
 
 // Remove implements [storage.Storage]. A link goes, and what it names stays.
-// A recursive removal holds at most maxOpen descriptors and stops at the first
-// entry that cannot go. It leaves the server's own files alone: a directory
-// that an upload is staged in is not empty.
+// A recursive removal holds at most maxOpen descriptors. It leaves the server's
+// own files alone: a directory that an upload is staged in is not empty.
 func (s *Store) Remove(ctx context.Context, path storage.Path, recursive bool) (int, error) {
 	if err := s.writable(path); err != nil {
 		return 0, err
@@ -67,11 +67,18 @@ func removeEntry(dirfd int, name string, isDirectory bool) error {
 	return err
 }
 
-// eraser empties a directory, the deepest entries first.
+// maxLeft bounds the names that an eraser remembers: where so many entries
+// cannot go, it stops.
+const maxLeft = 10_000
+
+// eraser empties a directory, the deepest entries first. What cannot go stays,
+// and so do the directories above it; all else goes.
 type eraser struct {
 	store   *Store
 	trail   trail
 	removed int
+	failed  int   // entries that cannot go by themselves
+	first   error // of theirs
 }
 
 func (s *Store) empty(ctx context.Context, p place) (removed int, err error) {
@@ -83,17 +90,40 @@ func (s *Store) empty(ctx context.Context, p place) (removed int, err error) {
 	e := eraser{store: s}
 	e.trail.push(top)
 	defer e.trail.close()
-	for {
+	for done := false; !done && e.failed < maxLeft; {
 		if err := ctx.Err(); err != nil {
 			return e.removed, err
 		}
-		if done, err := e.step(); done || err != nil {
+		if done, err = e.step(); err != nil {
 			return e.removed, err
 		}
 	}
+	if e.failed > 0 {
+		return e.removed, &remainder{first: e.first, count: e.failed}
+	}
+	return e.removed, nil
 }
 
-// step removes one entry, goes into a directory or leaves an empty one.
+// remainder is a removal that left entries behind.
+type remainder struct {
+	first error // names the path that it concerns
+	count int
+}
+
+func (r *remainder) Error() string {
+	switch r.count {
+	case 1:
+		return r.first.Error()
+	case maxLeft:
+		return fmt.Sprintf("%v; %d more could not be removed, and the rest was not tried", r.first, r.count-1)
+	}
+	return fmt.Sprintf("%v; %d more could not be removed", r.first, r.count-1)
+}
+
+func (r *remainder) Unwrap() error { return r.first }
+
+// step deals with one entry, goes into a directory or leaves one. An error is
+// one that it cannot go on after.
 func (e *eraser) step() (done bool, err error) {
 	at := e.trail.last()
 	if len(at.names) == 0 {
@@ -101,71 +131,105 @@ func (e *eraser) step() (done bool, err error) {
 	}
 	name := at.names[0]
 	at.names = at.names[1:]
-	path := storage.Path(at.prefix + name)
+	if !at.left[name] {
+		at.ended = false
+		e.erase(at, name)
+	}
+	return false, nil
+}
+
+// erase removes an entry, or goes into it if it is a directory.
+func (e *eraser) erase(at *level, name string) {
 	if strings.HasPrefix(name, storage.Reserved) {
-		return false, refuse(path[:len(at.prefix)-1], storage.ErrNotEmpty, "it holds files of the server's own")
+		e.leaveBehind(at, name, refuse(at.path(), storage.ErrNotEmpty, "it holds files of the server's own"))
+		return
 	}
-	stat, err := lstat(int(at.file.Fd()), name)
-	if err == nil && kindOf(&stat) == storage.Directory {
-		return false, e.enter(at, name)
+	dirfd := int(at.file.Fd())
+	stat, err := lstat(dirfd, name)
+	switch {
+	case err != nil:
+		e.count(at, name, err)
+	case kindOf(&stat) == storage.Directory:
+		e.enter(at, name)
+	default:
+		e.count(at, name, removeEntry(dirfd, name, false))
 	}
-	if err == nil {
-		err = removeEntry(int(at.file.Fd()), name, false)
-	}
-	return false, e.count(path, err)
 }
 
 // count books a removal. What has gone already is no error.
-func (e *eraser) count(path storage.Path, err error) error {
-	if err == nil {
+func (e *eraser) count(at *level, name string, err error) {
+	switch err {
+	case nil:
 		e.removed++
+	case unix.ENOENT:
+	default:
+		e.leaveBehind(at, name, err)
 	}
-	if err == unix.ENOENT {
-		return nil
-	}
-	return e.store.fail(path, err)
 }
 
-func (e *eraser) enter(at *level, name string) error {
-	path := at.prefix + name
-	child, err := openChild(int(at.file.Fd()), name)
-	if err != nil {
-		return e.store.fail(storage.Path(path), err)
+// leaveBehind books an entry that cannot go.
+func (e *eraser) leaveBehind(at *level, name string, err error) {
+	at.leave(name)
+	e.fail(storage.Path(at.prefix+name), err)
+}
+
+func (e *eraser) fail(path storage.Path, err error) {
+	if e.failed++; e.first == nil {
+		e.first = e.store.fail(path, err)
 	}
-	child.prefix = path + "/"
-	e.trail.push(child)
-	return nil
+}
+
+// enter goes into a directory. One that cannot be opened may be empty.
+func (e *eraser) enter(at *level, name string) {
+	dirfd := int(at.file.Fd())
+	child, err := openChild(dirfd, name)
+	if err == nil {
+		child.prefix = at.prefix + name + "/"
+		e.trail.push(child)
+		return
+	}
+	if removeEntry(dirfd, name, true) == nil {
+		err = nil
+	}
+	e.count(at, name, err)
 }
 
 // refill reads more names. At the end of a directory it starts over, for a
 // directory that is changed while it is read may skip some (readdir(3)), and
-// leaves once there are none from the start.
+// leaves once there are none from the start but those that cannot go.
 func (e *eraser) refill(at *level) (done bool, err error) {
-	path := storage.Path(strings.TrimSuffix(at.prefix, "/"))
-	names, err := at.file.Readdirnames(readAhead)
-	if err != nil && err != io.EOF {
-		return false, e.store.fail(path, err)
-	}
-	at.names = names
-	if len(names) > 0 {
-		at.ended = false
+	at.names, err = at.file.Readdirnames(readAhead)
+	switch {
+	case err != nil && err != io.EOF:
+		e.fail(at.path(), err)
+		return e.leave(false)
+	case len(at.names) > 0:
 		return false, nil
+	case at.ended:
+		return e.leave(len(at.left) == 0)
 	}
-	if !at.ended {
-		at.ended = true
-		_, err := at.file.Seek(0, io.SeekStart)
-		return false, e.store.fail(path, err)
+	at.ended = true
+	if _, err := at.file.Seek(0, io.SeekStart); err != nil {
+		e.fail(at.path(), err)
+		return e.leave(false)
 	}
-	return e.leave(path)
+	return false, nil
 }
 
-// leave goes back up and removes the directory it was in.
-func (e *eraser) leave(path storage.Path) (done bool, err error) {
+// leave goes back up and removes the directory it was in, if that is empty.
+func (e *eraser) leave(empty bool) (done bool, err error) {
 	if len(e.trail.levels) == 1 {
 		return true, nil // the caller removes this one
 	}
+	path := e.trail.last().path()
 	if err := e.trail.pop(); err != nil {
 		return false, e.store.fail(path, err)
 	}
-	return false, e.count(path, removeEntry(int(e.trail.last().file.Fd()), base(path), true))
+	at := e.trail.last()
+	if empty {
+		e.count(at, base(path), removeEntry(int(at.file.Fd()), base(path), true))
+	} else {
+		at.leave(base(path))
+	}
+	return false, nil
 }

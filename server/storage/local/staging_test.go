@@ -109,6 +109,20 @@ func TestTwoStoresOnOneRoot(t *testing.T) {
 	wantNoLitter(t, dir)
 }
 
+// TestLockIsPrivate though it was made with a mode that shows the umask.
+func TestLockIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{NoSync: true})
+	storagetest.Stage(t, s, "f", "", storage.CreateOptions{})
+	locks, err := filepath.Glob(dir + "/" + stagingDirectory + "/*" + lockSuffix)
+	if err != nil || len(locks) != 1 {
+		t.Fatalf("locks: %q, %v", locks, err)
+	}
+	if info, err := os.Lstat(locks[0]); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 // TestStoresComeAndGo has stores on one root open, sweep, stage, commit and
 // close at the same time: none loses a file or fails to make its directory.
 func TestStoresComeAndGo(t *testing.T) {

@@ -4,6 +4,9 @@ package local
 
 import (
 	"os"
+	"strings"
+
+	"ftpd/server/storage"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +30,19 @@ type level struct {
 	names  []string // read from it and not yet dealt with
 	ended  bool     // all of its names have been read
 
-	overlong bool // a listing has said that it leaves out entries for their long paths
+	left     map[string]bool // a removal has found that these names cannot go
+	overlong bool            // a listing has said that it leaves out entries for their long paths
+}
+
+// path returns the path of the directory itself.
+func (l *level) path() storage.Path { return storage.Path(strings.TrimSuffix(l.prefix, "/")) }
+
+// leave remembers a name that cannot go.
+func (l *level) leave(name string) {
+	if l.left == nil {
+		l.left = make(map[string]bool)
+	}
+	l.left[name] = true
 }
 
 // openChild opens a directory in a directory, if it is one and no link.

@@ -2,7 +2,9 @@ package storagetest
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,7 @@ var changeTests = map[string]func(*testing.T, storage.Storage){
 	"remove":                 remove,
 	"remove tree":            removeTree,
 	"remove many":            removeMany,
+	"remove the rest":        removeTheRest,
 	"remove cancelled":       removeCancelled,
 	"rename":                 rename,
 	"rename replaces":        renameReplaces,
@@ -115,6 +118,29 @@ func removeMany(t *testing.T, s storage.Storage) {
 	}
 	wantRemoved(t, s, "d", true, count+1)
 	wantNames(t, s)
+}
+
+// removeTheRest has entries that cannot go, for a store never removes what it
+// keeps for itself: no path that a client sends has such a name.
+func removeTheRest(t *testing.T, s storage.Storage) {
+	own := storage.Path(storage.Reserved + "own")
+	for _, path := range []storage.Path{"d/a/f", "d/b/c/f", "d/b/c/" + own, "d/b/f", "d/z/f", "e/a/f", "e/b/" + own, "e/f"} {
+		must(t, s.Mkdir(path.Dir(), 0, true))
+		must(t, s.Mkdir(path, 0, false))
+	}
+	must(t, s.Mkdir("d/y/"+own, 0, true))
+	n, err := s.Remove(t.Context(), "e", true)
+	wantError(t, "one stays", err, storage.ErrNotEmpty)
+	if text := fmt.Sprint(err); n != 3 || !strings.HasPrefix(text, `"e/b": `) || strings.Contains(text, "more") {
+		t.Errorf("%d entries went: %v", n, err)
+	}
+	n, err = s.Remove(t.Context(), "d", true)
+	wantError(t, "two stay", err, storage.ErrNotEmpty)
+	text := fmt.Sprint(err)
+	if first := strings.HasPrefix(text, `"d/b/c": `) || strings.HasPrefix(text, `"d/y": `); n != 6 || !first || !strings.Contains(text, "1 more ") {
+		t.Errorf("%d entries went: %v", n, err)
+	}
+	wantNames(t, s, "d", "d/b", "d/b/c", "d/y", "e", "e/b")
 }
 
 func removeCancelled(t *testing.T, s storage.Storage) {

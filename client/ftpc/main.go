@@ -70,8 +70,8 @@ func newApp(out *console) *cli.App {
 		Usage:     "get files from an ftpd server, put them there, list them",
 		UsageText: "ftpc [flags] COMMAND [flags] [arguments]",
 		Description: "A path on the server is relative to the directory it serves. In its place a URL,\n" +
-			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ? and [a-z] match\n" +
-			"within a name and ** matches across directories. After -- nothing is a flag.",
+			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ?, [a-z] and\n" +
+			"[!a-z] match within a name and ** matches across directories. After -- nothing is a flag.",
 		Version:   command.Version(),
 		Writer:    out.stdout,
 		ErrWriter: out.stderr,

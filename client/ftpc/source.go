@@ -91,7 +91,7 @@ func expandLocal(paths []string) ([]string, error) {
 			found = append(found, p)
 			continue
 		}
-		matches, err := filepath.Glob(p)
+		matches, err := filepath.Glob(client.PathPattern(filepath.ToSlash(p)))
 		if err != nil || len(matches) == 0 {
 			return nil, failed(p, &client.LocalError{Op: "open", Path: p, Err: errors.New("matches nothing")})
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ftpd/client"
 	"ftpd/internal/command"
 	"ftpd/protocol"
 )
@@ -136,7 +137,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // hasPattern tells whether a path may be a pattern. One with a "[" that
 // nothing closes can only be a name.
 func hasPattern(s string) bool {
-	_, err := path.Match(s, "")
+	_, err := path.Match(client.PathPattern(s), "")
 	return err == nil && strings.ContainsAny(s, "*?[")
 }
 

@@ -57,11 +57,17 @@ func (c *call) need(least, most int) error {
 // connect finds the one server of the arguments that are paths there, dials
 // it, and returns those paths.
 func (c *call) connect(arguments ...string) ([]string, error) {
+	targets, err := c.connectTargets(arguments...)
+	return pathsOf(targets), err
+}
+
+// connectTargets is connect for arguments that may be patterns.
+func (c *call) connectTargets(arguments ...string) ([]target, error) {
 	asked, fallback, err := c.server()
 	if err != nil {
 		return nil, err
 	}
-	address, paths, err := resolve(arguments, asked, fallback)
+	address, targets, err := resolve(arguments, asked, fallback)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +76,7 @@ func (c *call) connect(arguments ...string) ([]string, error) {
 		return nil, err
 	}
 	c.out.readOnly = c.client.Server().ReadOnly
-	return paths, nil
+	return targets, nil
 }
 
 // server returns what --server says, empty without it, and the server to use

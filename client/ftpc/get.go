@@ -48,10 +48,11 @@ func runGet(c *call) error {
 	if err := checkGet(c, remotes, p); err != nil {
 		return err
 	}
-	if remotes, err = c.connect(remotes...); err != nil {
+	targets, err := c.connectTargets(remotes...)
+	if err != nil {
 		return err
 	}
-	sources, err := c.expand(remotes)
+	sources, err := c.expand(targets)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 			return err
 		}
 		if err := checkTimeout(ctx); err != nil {
+			return err
+		}
+		if err := checkArguments(ctx); err != nil {
 			return err
 		}
 		c := &call{Context: ctx, out: out, begun: time.Now()}
@@ -109,6 +113,36 @@ func checkTimeout(c *cli.Context) error {
 		name = "FTPC_TIMEOUT"
 	}
 	return command.Usagef("%s: %s is negative", name, limit)
+}
+
+// checkArguments refuses what no command has a meaning for. An empty argument
+// mostly is a variable of a script that is not set: taken for the served
+// directory, it would get, list or move another tree than was meant.
+func checkArguments(c *cli.Context) error {
+	arguments := c.Args().Slice()
+	for i, argument := range arguments {
+		if argument == "" {
+			name := "the argument"
+			if len(arguments) > 1 {
+				name = fmt.Sprintf("argument %d of %d", i+1, len(arguments))
+			}
+			return emptyArgument(name)
+		}
+		if err := refuseForeign(argument); err != nil {
+			return err
+		}
+	}
+	dir := c.String("dir")
+	if dir == "" && c.IsSet("dir") {
+		return emptyArgument("--dir")
+	}
+	return refuseForeign(dir)
+}
+
+func emptyArgument(name string) error {
+	usage := command.Usagef("%s is empty", name)
+	usage.Hint = "the directory itself is ."
+	return usage
 }
 
 func (c *call) options() *client.Options {

@@ -142,9 +142,6 @@ func splitArguments(arguments []string, into bool) (sources []string, path strin
 		return arguments, "", nil
 	}
 	if len(arguments) == 2 {
-		if arguments[1] == "" {
-			return nil, "", command.Usagef("the second argument is empty")
-		}
 		return arguments[:1], arguments[1], nil
 	}
 	return nil, "", needsDirectory()

@@ -74,9 +74,6 @@ func TestSplitArguments(t *testing.T) {
 	if _, _, err := splitArguments([]string{"a", "b", "c"}, false); statusOf(err) != statusUsage {
 		t.Error("three arguments need -d")
 	}
-	if _, _, err := splitArguments([]string{"a", ""}, false); statusOf(err) != statusUsage {
-		t.Error("an empty destination is an unset variable in a script, not the source's name")
-	}
 }
 
 func TestTrimLocal(t *testing.T) {

@@ -28,6 +28,28 @@ func isURL(argument string) bool {
 	return len(argument) >= len(scheme) && strings.EqualFold(argument[:len(scheme)], scheme)
 }
 
+// refuseForeign refuses a URL of another program: taken for a path, it would
+// be a name on a server that nobody meant.
+func refuseForeign(argument string) error {
+	name, _, ok := strings.Cut(argument, "://")
+	if !ok || isURL(argument) || !isScheme(name) {
+		return nil
+	}
+	usage := command.Usagef("%s:// is not supported", name)
+	usage.Hint = "a URL is " + scheme + "HOST:PORT/PATH; ./" + name + ":/ begins a path"
+	return usage
+}
+
+// isScheme tells what can stand before the colon of a URL (RFC 3986, 3.1).
+func isScheme(s string) bool {
+	for i, r := range strings.ToLower(s) {
+		if letter := r >= 'a' && r <= 'z'; !letter && (i == 0 || !strings.ContainsRune("0123456789+-.", r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // parseTarget reads a path or a URL. In a URL %XX stands for a byte, which is
 // never one of a pattern's special characters; ? and # are ordinary, because a
 // pattern needs the one and neither means anything.
@@ -80,6 +102,9 @@ func urlPattern(escaped string) string {
 // parseServer reads the value of --server: HOST:PORT, HOST or a URL without a
 // path.
 func parseServer(value string) (string, error) {
+	if err := refuseForeign(value); err != nil {
+		return "", err
+	}
 	if !isURL(value) {
 		return parseAddress(value)
 	}

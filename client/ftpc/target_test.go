@@ -70,12 +70,36 @@ func TestParseServer(t *testing.T) {
 		{in: ":1", fails: `":1" is no server address`},
 		{in: "h:65536", fails: `"h:65536" is no server address`},
 		{in: "h:1:2", fails: `"h:1:2" is no server address`},
-		{in: "http://h", fails: `"http://h" is no server address`},
+		{in: "http://h", fails: "http:// is not supported"},
 	}
 	for _, tt := range tests {
 		got, err := parseServer(tt.in)
 		if text(err) != tt.fails || err == nil && got != tt.want {
 			t.Errorf("parseServer(%q) = %q, %v, want %q, %s", tt.in, got, err, tt.want, tt.fails)
+		}
+	}
+}
+
+func TestRefuseForeign(t *testing.T) {
+	tests := map[string]string{
+		"ftp://h/a":     "ftp:// is not supported",
+		"SFTP://h":      "SFTP:// is not supported",
+		"ftpds://h/a":   "ftpds:// is not supported",
+		"svn+ssh://h":   "svn+ssh:// is not supported",
+		"ftpd://h/a":    "",
+		"FTPD://h/a":    "",
+		"h:2120/a":      "",
+		"ftp:/a":        "",
+		"./ftp://h/a":   "",
+		"a b://c":       "",
+		"2b://c":        "",
+		"://c":          "",
+		"":              "",
+		"ftpd://h/a://": "",
+	}
+	for in, want := range tests {
+		if err := refuseForeign(in); text(err) != want {
+			t.Errorf("refuseForeign(%q) = %v, want %q", in, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -76,6 +77,10 @@ func (c *call) connectTargets(arguments ...string) ([]target, error) {
 		return nil, err
 	}
 	c.out.address = address
+	c.out.given = make(map[string]string, len(targets))
+	for _, t := range targets {
+		c.out.given[cmp.Or(t.path, ".")] = t.given
+	}
 	if c.client, err = client.Dial(c.Context.Context, address, c.options()); err != nil {
 		return nil, err
 	}

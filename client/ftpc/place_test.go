@@ -54,6 +54,7 @@ func TestTarget(t *testing.T) {
 			s := side{
 				look:         func(string) (occupant, error) { return tt.there, nil },
 				join:         func(dir, name string) string { return path.Join(dir, name) },
+				spell:        func(path string) string { return path },
 				notDirectory: errReplace,
 			}
 			got, err := tt.place.target(tt.source, tt.tree, s)

@@ -19,6 +19,7 @@ const scheme = "ftpd://"
 
 // target is a path on a server, as an argument gave it.
 type target struct {
+	given   string // the argument
 	address string // host:port; empty where the argument was a plain path
 	path    string // as it is
 	pattern string // the same as a pattern; empty where it can only be a name
@@ -56,7 +57,7 @@ func isScheme(s string) bool {
 // A user's name is accepted and not sent: no server asks for a login yet.
 func parseTarget(argument string) (target, error) {
 	if !isURL(argument) {
-		return target{path: argument, pattern: patternOf(argument)}, nil
+		return target{given: argument, path: argument, pattern: patternOf(argument)}, nil
 	}
 	authority, escaped, _ := strings.Cut(argument[len(scheme):], "/")
 	if user, host, ok := cutLast(authority, "@"); ok {
@@ -73,7 +74,7 @@ func parseTarget(argument string) (target, error) {
 	if err != nil {
 		return target{}, command.Usagef("%s: %v", argument, err)
 	}
-	return target{address: address, path: plain, pattern: urlPattern(escaped)}, nil
+	return target{given: argument, address: address, path: plain, pattern: urlPattern(escaped)}, nil
 }
 
 // urlPattern returns the path of a URL, in which every %XX is known to be
@@ -97,6 +98,12 @@ func urlPattern(escaped string) string {
 		escaped = after[2:]
 	}
 	return b.String()
+}
+
+// isRoot tells whether an argument is the URL of a served directory.
+func isRoot(argument string) bool {
+	t, err := parseTarget(argument)
+	return err == nil && t.address != "" && remoteBase(t.path) == ""
 }
 
 // parseServer reads the value of --server: HOST:PORT, HOST or a URL without a

@@ -41,7 +41,7 @@ func TestParseTarget(t *testing.T) {
 			if diff := cmp.Diff(tt.fails, text(err)); diff != "" {
 				t.Fatal(diff)
 			}
-			if want := (target{tt.address, tt.path, tt.pattern}); err == nil && got != want {
+			if want := (target{tt.in, tt.address, tt.path, tt.pattern}); err == nil && got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})

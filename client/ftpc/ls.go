@@ -19,8 +19,8 @@ func lsCommand(out *console) *cli.Command {
 		Name:      "ls",
 		Usage:     "list a directory of the server",
 		ArgsUsage: "[-lhR] [--json] [PATH]",
-		Description: "Names come sorted; a directory's ends in /. A path that is a file lists that file, a\n" +
-			"pattern in quotes what it matches.",
+		Description: "Names come sorted; without -l a directory's ends in /. A path that is a file lists that\n" +
+			"file, a pattern in quotes what it matches.",
 		Flags: []cli.Flag{
 			toggle("long", "l", "mode, size, time and a link's target too"),
 			toggle("human", "h", "with -l, sizes such as 1.2K and 34M"),

@@ -101,7 +101,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name:        "server",
 			Aliases:     []string{"s"},
-			Usage:       "the server's `HOST:PORT` [$FTPC_SERVER]", // read by call.server, which must tell them apart
+			Usage:       "the server's `HOST:PORT`, or its URL without a path [$FTPC_SERVER]", // read by call.server, which must tell them apart
 			DefaultText: defaultServer,
 		},
 		&cli.DurationFlag{

@@ -30,6 +30,9 @@ func runPing(c *call) error {
 	if c.Int("count") < 1 {
 		return command.Usagef("--count %d: it is at least 1", c.Int("count"))
 	}
+	if pause := c.Duration("interval"); pause < 0 {
+		return command.Usagef("--interval: %s is negative", pause)
+	}
 	arguments := c.Args().Slice()
 	for i, argument := range arguments {
 		address, err := parseServer(argument)

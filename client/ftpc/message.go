@@ -55,11 +55,11 @@ type setting struct {
 const sameCommand = "run the same command again"
 
 // spell returns a path on the server so that the command line could have it.
-func (s setting) spell(path string) string {
-	if given, ok := s.given[path]; ok {
+func (s setting) spell(remote string) string {
+	if given, ok := s.given[remote]; ok {
 		return given
 	}
-	return path
+	return remote
 }
 
 // explain turns an error into words.

@@ -11,8 +11,8 @@ import (
 )
 
 // Glob yields what matches a pattern, in no particular order. Within a
-// component the rules are those of path.Match: *, ?, [a-z] and \; a component
-// ** stands for any number of directories, none included. Entry.Path is the
+// component the rules are those of PathPattern: *, ?, [a-z], [!a-z] and \; a
+// component ** stands for any number of directories, none included. Entry.Path is the
 // whole path. A pattern that matches nothing yields nothing; one that is
 // malformed ends with an error that wraps path.ErrBadPattern. Symbolic links
 // are matched and not followed.
@@ -35,6 +35,7 @@ func globParts(pattern string) ([]string, error) {
 		if part == "" || part == "." {
 			continue
 		}
+		part = PathPattern(part)
 		if _, err := path.Match(part, ""); err != nil {
 			return nil, &globError{pattern, err}
 		}
@@ -44,6 +45,58 @@ func globParts(pattern string) ([]string, error) {
 		return nil, &globError{pattern, path.ErrBadPattern}
 	}
 	return parts, nil
+}
+
+// PathPattern returns a pattern as path.Match reads it. In a class of
+// characters a shell negates with ! (POSIX XCU 2.14.1), which path.Match takes
+// for one of the characters, and takes a ] that comes first as itself.
+func PathPattern(pattern string) string {
+	var b strings.Builder
+	for pattern != "" {
+		opening, size := classOpening(pattern)
+		switch {
+		case opening != "":
+			b.WriteString(opening)
+			pattern = pattern[size:]
+			size = classRest(pattern)
+		case pattern[0] == '\\':
+			size = min(2, len(pattern))
+		default:
+			size = 1
+		}
+		b.WriteString(pattern[:size])
+		pattern = pattern[size:]
+	}
+	return b.String()
+}
+
+// classOpening returns how path.Match writes the beginning of a class, and how
+// long it is in pattern; empty where none begins.
+func classOpening(pattern string) (opening string, size int) {
+	if pattern[0] != '[' {
+		return "", 0
+	}
+	opening, size = "[", 1
+	if negation := pattern[1:]; negation != "" && (negation[0] == '!' || negation[0] == '^') {
+		opening, size = "[^", 2
+	}
+	if pattern[size:] != "" && pattern[size] == ']' {
+		opening, size = opening+`\]`, size+1
+	}
+	return opening, size
+}
+
+// classRest returns how far what is left of a class reaches.
+func classRest(rest string) int {
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case ']':
+			return i + 1
+		}
+	}
+	return len(rest)
 }
 
 // globError is a pattern that means nothing.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -12,19 +13,32 @@ import (
 // redrawn is the bar: one line of a terminal, drawn again and again. All its
 // drawing is done under the console's lock.
 type redrawn struct {
-	out   *console
+	out     *console
+	layouts []*layout // the widest first
+	width   int       // of the terminal when it was drawn
+	blank   bool      // nothing of it is on the screen
+}
+
+// layout is the bar as terminals of some width have it. The library can take
+// no part of a bar away, and the width of a terminal changes: so there is a bar
+// for each layout, and all have run from the beginning.
+type layout struct {
+	from  int // columns
 	bar   *progressbar.ProgressBar
 	files string // how many of them are done, as the bar says it
-	blank bool   // nothing of it is on the screen
 }
 
 func newRedrawn(out *console, c counts) *redrawn {
-	size := int64(1) // update tells it
+	r := &redrawn{out: out, blank: true}
+	size, widths := int64(1), []int{roomForTime, roomForSizes, 0} // update tells the size
 	if c.unknown {
-		size = -1
+		size, widths = -1, []int{roomForTime, 0}
 	}
-	r := &redrawn{out: out, bar: newBar(out.errFile, size), blank: true}
-	r.bar.StartWithoutRender() // the rate counts from here
+	for _, from := range widths {
+		l := &layout{from: from, bar: newBar(out.errFile, size, from)}
+		l.bar.StartWithoutRender() // the rate counts from here
+		r.layouts = append(r.layouts, l)
+	}
 	out.lock()
 	defer out.unlock()
 	out.bar = r
@@ -41,10 +55,10 @@ const (
 	roomForTime  = 72
 )
 
-// newBar makes a bar of some bytes, -1 if unknown. The library syncs a file at
-// each write, which a terminal refuses at once, and fits the bar to its width.
-func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
-	width := terminalWidth(terminal)
+// newBar makes a bar of some bytes, -1 if unknown, with what there is room for
+// in so many columns. The library syncs a file at each write, which a terminal
+// refuses at once, and fits the bar itself to the terminal's width.
+func newBar(terminal *os.File, size int64, width int) *progressbar.ProgressBar {
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(terminal),
 		progressbar.OptionSetWidth(40),
@@ -55,7 +69,6 @@ func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
 		progressbar.OptionSpinnerType(14),
 		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise it starts a goroutine
 		progressbar.OptionUseANSICodes(runtime.GOOS != "windows"),
-		progressbar.OptionThrottle(50 * time.Millisecond),
 	}
 	if width >= roomForSizes || size < 0 {
 		options = append(options, progressbar.OptionShowCount())
@@ -63,10 +76,15 @@ func newBar(terminal *os.File, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
+// layout returns the one for a width.
+func (r *redrawn) layout(width int) *layout {
+	i := slices.IndexFunc(r.layouts, func(l *layout) bool { return l.from <= width })
+	return r.layouts[i] // the last is for every width
+}
+
 // drawSlim draws the line of a terminal without room for a bar, and tells
 // whether it is one.
-func (r *redrawn) drawSlim(c counts) bool {
-	width := terminalWidth(r.out.errFile)
+func (r *redrawn) drawSlim(c counts, width int) bool {
 	if width >= roomForFiles || width >= roomForBar && !c.unknown {
 		return false
 	}
@@ -102,18 +120,23 @@ func (r *redrawn) update(c counts) {
 		return // nothing is known yet of what there is to do
 	}
 	r.blank = false
-	if r.drawSlim(c) {
+	width := terminalWidth(r.out.errFile)
+	if r.drawSlim(c, width) {
 		return
 	}
+	l := r.layout(width)
 	if !c.unknown {
-		r.bar.ChangeMax64(max(c.bytes, c.moved) + 1)
+		l.bar.ChangeMax64(max(c.bytes, c.moved) + 1)
 	}
-	r.describe(c)            // draws, and so comes after what the line says
-	_ = r.bar.Set64(c.moved) // fails only at the maximum
+	_ = l.bar.Set64(c.moved) // fails only at the maximum
+	l.describe(c, width)
+	if width != r.width {
+		_ = l.bar.RenderBlank() // draws it as it is; the others draw a change only
+	}
+	r.width = width
 }
 
-func (r *redrawn) describe(c counts) {
-	width := terminalWidth(r.out.errFile)
+func (l *layout) describe(c counts, width int) {
 	room := 0
 	switch { // what the other parts leave where they are at their longest
 	case width >= roomForTime:
@@ -127,9 +150,9 @@ func (r *redrawn) describe(c counts) {
 	if c.files <= 1 || len(text) > room {
 		text = ""
 	}
-	if text != r.files {
-		r.files = text
-		r.bar.Describe(text)
+	if text != l.files {
+		l.files = text
+		l.bar.Describe(text)
 	}
 }
 
@@ -148,17 +171,19 @@ func (r *redrawn) finish(c counts, well bool) {
 	if c.unknown {
 		c.bytes, c.unknown = c.moved, false // now it is known
 	}
-	if r.drawSlim(c) {
+	width := terminalWidth(r.out.errFile)
+	if r.drawSlim(c, width) {
 		_, _ = r.out.errFile.WriteString("\n")
 		return
 	}
+	l := r.layout(width)
 	if c.moved == 0 {
-		r.bar, r.files = emptyBar(r.out.errFile), ""
-		r.describe(c)
+		l = &layout{bar: emptyBar(r.out.errFile)}
+		l.describe(c, width)
 	} else {
-		r.bar.ChangeMax64(c.moved)
+		l.bar.ChangeMax64(c.moved)
 	}
-	_ = r.bar.Finish() // fails only where standard error does
+	_ = l.bar.Finish() // fails only where standard error does
 	_, _ = r.out.errFile.WriteString("\n")
 }
 

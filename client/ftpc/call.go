@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -33,6 +35,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkTimeout(ctx); err != nil {
 			return err
 		}
+		if err := checkArguments(ctx); err != nil {
+			return err
+		}
 		c := &call{Context: ctx, out: out, begun: time.Now()}
 		defer c.close()
 		defer c.summarize()
@@ -57,20 +62,30 @@ func (c *call) need(least, most int) error {
 // connect finds the one server of the arguments that are paths there, dials
 // it, and returns those paths.
 func (c *call) connect(arguments ...string) ([]string, error) {
+	targets, err := c.connectTargets(arguments...)
+	return pathsOf(targets), err
+}
+
+// connectTargets is connect for arguments that may be patterns.
+func (c *call) connectTargets(arguments ...string) ([]target, error) {
 	asked, fallback, err := c.server()
 	if err != nil {
 		return nil, err
 	}
-	address, paths, err := resolve(arguments, asked, fallback)
+	address, targets, err := resolve(arguments, asked, fallback)
 	if err != nil {
 		return nil, err
 	}
 	c.out.address = address
+	c.out.given = make(map[string]string, len(targets))
+	for _, t := range targets {
+		c.out.given[cmp.Or(t.path, ".")] = t.given
+	}
 	if c.client, err = client.Dial(c.Context.Context, address, c.options()); err != nil {
 		return nil, err
 	}
 	c.out.readOnly = c.client.Server().ReadOnly
-	return paths, nil
+	return targets, nil
 }
 
 // server returns what --server says, empty without it, and the server to use
@@ -103,6 +118,36 @@ func checkTimeout(c *cli.Context) error {
 		name = "FTPC_TIMEOUT"
 	}
 	return command.Usagef("%s: %s is negative", name, limit)
+}
+
+// checkArguments refuses what no command has a meaning for. An empty argument
+// mostly is a variable of a script that is not set: taken for the served
+// directory, it would get, list or move another tree than was meant.
+func checkArguments(c *cli.Context) error {
+	arguments := c.Args().Slice()
+	for i, argument := range arguments {
+		if argument == "" {
+			name := "the argument"
+			if len(arguments) > 1 {
+				name = fmt.Sprintf("argument %d of %d", i+1, len(arguments))
+			}
+			return emptyArgument(name)
+		}
+		if err := refuseForeign(argument); err != nil {
+			return err
+		}
+	}
+	dir := c.String("dir")
+	if dir == "" && c.IsSet("dir") {
+		return emptyArgument("--dir")
+	}
+	return refuseForeign(dir)
+}
+
+func emptyArgument(name string) error {
+	usage := command.Usagef("%s is empty", name)
+	usage.Hint = "the directory itself is ."
+	return usage
 }
 
 func (c *call) options() *client.Options {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,10 +49,11 @@ func runGet(c *call) error {
 	if err := checkGet(c, remotes, p); err != nil {
 		return err
 	}
-	if remotes, err = c.connect(remotes...); err != nil {
+	targets, err := c.connectTargets(remotes...)
+	if err != nil {
 		return err
 	}
-	sources, err := c.expand(remotes)
+	sources, err := c.expand(targets)
 	if err != nil {
 		return err
 	}
@@ -93,9 +95,24 @@ func getToFiles(c *call, sources []source, p place) error {
 	t := newTransfer(c)
 	return t.run(func() error {
 		return each(c, sources, func(ctx context.Context, s source) error {
-			return failed(s.path, t.get(ctx, s, p))
+			return failed(s.path, p.hintMissing(s.path, t.get(ctx, s, p)))
 		})
 	})
+}
+
+// hintMissing adds to an error of this machine what helps where the directory
+// of the copy is missing: often its path was meant as a second source.
+func (p place) hintMissing(name string, err error) error {
+	local := new(client.LocalError)
+	if p.path == "" || !errors.As(err, &local) || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(p.path))
+	if _, missing := os.Stat(parent); missing == nil {
+		return err
+	}
+	hint := "make the directory " + visible(parent) + " first; -d DIR makes DIR, and gets several files into it"
+	return &failure{name: name, hint: hint, err: err}
 }
 
 // refuseCollisions refuses sources that would overwrite each other.

@@ -19,8 +19,8 @@ func lsCommand(out *console) *cli.Command {
 		Name:      "ls",
 		Usage:     "list a directory of the server",
 		ArgsUsage: "[-lhR] [--json] [PATH]",
-		Description: "Names come sorted; a directory's ends in /. A path that is a file lists that file, a\n" +
-			"pattern in quotes what it matches.",
+		Description: "Names come sorted; without -l a directory's ends in /. A path that is a file lists that\n" +
+			"file, a pattern in quotes what it matches.",
 		Flags: []cli.Flag{
 			toggle("long", "l", "mode, size, time and a link's target too"),
 			toggle("human", "h", "with -l, sizes such as 1.2K and 34M"),
@@ -35,17 +35,13 @@ func runLs(c *call) error {
 	if err := c.need(0, 1); err != nil {
 		return err
 	}
-	var paths []string
-	if c.NArg() > 0 {
-		paths = c.Args().Slice()
-	}
-	paths, err := c.connect(paths...)
+	targets, err := c.connectTargets(c.Args().Slice()...)
 	if err != nil {
 		return err
 	}
 	l := &listing{call: c, begun: time.Now()}
-	if len(paths) > 0 {
-		l.path = paths[0]
+	if len(targets) > 0 {
+		l.path, l.pattern = targets[0].path, targets[0].pattern
 	}
 	if err := l.read(c.Context.Context); err != nil {
 		return l.noted(l.path, err)
@@ -60,7 +56,8 @@ func runLs(c *call) error {
 // listing is what ls shows.
 type listing struct {
 	*call
-	path    string // of the directory; empty for the root, and where single paths are listed
+	path    string // of the directory; empty for the root
+	pattern string // what to match where there is no such path; may be empty
 	entries []client.Entry
 	single  bool  // the entries are what the argument names, not what a directory holds
 	broken  int64 // directories that could not be read
@@ -74,7 +71,7 @@ func (l *listing) read(ctx context.Context) error {
 	switch {
 	case errors.Is(err, client.ErrNotDirectory):
 		err = l.readFile(ctx)
-	case errors.Is(err, client.ErrNotFound) && hasPattern(l.path):
+	case errors.Is(err, client.ErrNotFound) && l.pattern != "":
 		err = l.readMatches(ctx)
 	}
 	slices.SortFunc(l.entries, func(a, b client.Entry) int { return comparePaths(a.Path, b.Path) })
@@ -121,7 +118,7 @@ func (l *listing) readFile(ctx context.Context) error {
 
 func (l *listing) readMatches(ctx context.Context) error {
 	l.single = true
-	for entry, err := range l.client.Glob(ctx, l.path) {
+	for entry, err := range l.client.Glob(ctx, l.pattern) {
 		if err != nil {
 			return err
 		}

@@ -70,8 +70,8 @@ func newApp(out *console) *cli.App {
 		Usage:     "get files from an ftpd server, put them there, list them",
 		UsageText: "ftpc [flags] COMMAND [flags] [arguments]",
 		Description: "A path on the server is relative to the directory it serves. In its place a URL,\n" +
-			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ? and [a-z] match\n" +
-			"within a name and ** matches across directories. After -- nothing is a flag.",
+			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ?, [a-z] and\n" +
+			"[!a-z] match within a name and ** matches across directories. After -- nothing is a flag.",
 		Version:   command.Version(),
 		Writer:    out.stdout,
 		ErrWriter: out.stderr,
@@ -101,7 +101,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name:        "server",
 			Aliases:     []string{"s"},
-			Usage:       "the server's `HOST:PORT` [$FTPC_SERVER]", // read by call.server, which must tell them apart
+			Usage:       "the server's `HOST:PORT`, or its URL without a path [$FTPC_SERVER]", // read by call.server, which must tell them apart
 			DefaultText: defaultServer,
 		},
 		&cli.DurationFlag{

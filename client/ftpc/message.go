@@ -45,13 +45,22 @@ type message struct {
 
 // setting is what an error happened in.
 type setting struct {
-	command  string // empty before one was found
-	address  string // of the server
-	readOnly bool   // the server refuses every change
-	again    string // what to do for another try; empty where the same command is right
+	command  string            // empty before one was found
+	address  string            // of the server
+	given    map[string]string // paths on the server as the command line has them, such as URLs
+	readOnly bool              // the server refuses every change
+	again    string            // what to do for another try; empty where the same command is right
 }
 
 const sameCommand = "run the same command again"
+
+// spell returns a path on the server so that the command line could have it.
+func (s setting) spell(remote string) string {
+	if given, ok := s.given[remote]; ok {
+		return given
+	}
+	return remote
+}
 
 // explain turns an error into words.
 func (s setting) explain(err error) message {
@@ -250,6 +259,9 @@ var hints = map[protocol.Code]map[string]string{
 }
 
 func (s setting) remoteHint(err *client.Error) string {
+	if given, ok := s.given[err.Path]; ok && err.Code == protocol.IsDirectory && s.command == "put" {
+		return "-d " + visible(given) + " puts into it"
+	}
 	if hint := hints[err.Code][s.command]; hint != "" {
 		return hint
 	}

@@ -26,12 +26,12 @@ func runMv(c *call) error {
 	if err := c.need(2, -1); err != nil {
 		return err
 	}
-	paths, err := c.connect(c.Args().Slice()...)
+	targets, err := c.connectTargets(c.Args().Slice()...)
 	if err != nil {
 		return err
 	}
-	to := paths[len(paths)-1]
-	sources, err := c.expand(paths[:len(paths)-1])
+	to := targets[len(targets)-1].path
+	sources, err := c.expand(targets[:len(targets)-1])
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func pingCommand(out *console) *cli.Command {
 	return &cli.Command{
 		Name:      "ping",
 		Usage:     "measure how long the server takes to answer",
-		ArgsUsage: "[-c N] [-i PAUSE] [ftpd://HOST:PORT]",
+		ArgsUsage: "[-c N] [-i PAUSE] [HOST:PORT]",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "count", Aliases: []string{"c"}, Usage: "ask `N` times", Value: 1},
 			&cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Usage: "`PAUSE` between two", Value: time.Second},
@@ -30,12 +30,19 @@ func runPing(c *call) error {
 	if c.Int("count") < 1 {
 		return command.Usagef("--count %d: it is at least 1", c.Int("count"))
 	}
-	paths, err := c.connect(c.Args().Slice()...)
-	if err != nil {
-		return err
+	if pause := c.Duration("interval"); pause < 0 {
+		return command.Usagef("--interval: %s is negative", pause)
 	}
-	if len(paths) > 0 && paths[0] != "" {
-		return command.Usagef("a server is asked, not the path %s", paths[0])
+	arguments := c.Args().Slice()
+	for i, argument := range arguments {
+		address, err := parseServer(argument)
+		if err != nil {
+			return err
+		}
+		arguments[i] = scheme + address
+	}
+	if _, err := c.connect(arguments...); err != nil {
+		return err
 	}
 	return c.ping(c.Int("count"))
 }

@@ -32,6 +32,8 @@ const (
 type side struct {
 	look func(path string) (occupant, error)
 	join func(dir, name string) string
+	// spell returns a path so that the command line could have it.
+	spell func(path string) string
 	// notDirectory is the fault of a tree that would have to replace a file.
 	notDirectory error
 }
@@ -49,7 +51,7 @@ func (p place) target(name string, tree bool, s side) (string, error) {
 	case p.path == "":
 		return name, nil
 	case !p.recursive:
-		return p.path, p.mustNameFile()
+		return p.path, mustNameFile(s.spell(p.path))
 	}
 	there, err := s.look(p.path)
 	switch {
@@ -62,7 +64,7 @@ func (p place) target(name string, tree bool, s side) (string, error) {
 	case tree:
 		return p.path, nil
 	}
-	return p.path, p.mustNameFile()
+	return p.path, mustNameFile(s.spell(p.path))
 }
 
 // anotherTry returns a hint for a tree that was not copied whole to a target
@@ -71,7 +73,8 @@ func (p place) anotherTry(name, target string, tree bool, s side) string {
 	if !tree || !p.recursive || p.into || p.path == "" || target != p.path || name == "" {
 		return ""
 	}
-	return "the same command would now copy into " + visible(s.join(target, name)) + "; remove " + visible(target) + " first"
+	given := s.spell(target)
+	return "the same command would now copy into " + visible(s.join(given, name)) + "; remove " + visible(given) + " first"
 }
 
 // likely is target without a look: where a copy that failed would have gone.
@@ -85,15 +88,18 @@ func (p place) likely(name string, join func(dir, name string) string) string {
 	return name
 }
 
-// mustNameFile refuses "name/" as the name of a file: whoever writes it means
-// a directory.
-func (p place) mustNameFile() error {
-	last := p.path[len(p.path)-1]
-	if last != '/' && !os.IsPathSeparator(last) {
+// mustNameFile is mustNameFile of the path as the command line has it.
+func (p place) mustNameFile() error { return mustNameFile(p.path) }
+
+// mustNameFile refuses "name/" as the name of a file, and a URL of the served
+// directory: whoever writes it means a directory.
+func mustNameFile(given string) error {
+	last := given[len(given)-1]
+	if last != '/' && !os.IsPathSeparator(last) && !isRoot(given) {
 		return nil
 	}
-	usage := command.Usagef("%s names a directory, not a file", p.path)
-	usage.Hint = "-d " + p.path + " copies into it"
+	usage := command.Usagef("%s names a directory, not a file", given)
+	usage.Hint = "-d " + given + " copies into it"
 	return usage
 }
 
@@ -112,6 +118,7 @@ var here = side{
 		return other, nil
 	},
 	join:         func(dir, name string) string { return filepath.Join(dir, name) },
+	spell:        func(path string) string { return path },
 	notDirectory: &client.LocalError{Op: "mkdir", Err: errors.New("is not a directory")},
 }
 
@@ -131,6 +138,7 @@ func (c *call) there() side {
 			return other, nil
 		},
 		join:         joinRemote,
+		spell:        c.out.spell,
 		notDirectory: &client.Error{Op: "mkdir", Code: protocol.NotDirectory},
 	}
 }
@@ -142,9 +150,6 @@ func splitArguments(arguments []string, into bool) (sources []string, path strin
 		return arguments, "", nil
 	}
 	if len(arguments) == 2 {
-		if arguments[1] == "" {
-			return nil, "", command.Usagef("the second argument is empty")
-		}
 		return arguments[:1], arguments[1], nil
 	}
 	return nil, "", needsDirectory()

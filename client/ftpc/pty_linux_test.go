@@ -52,6 +52,12 @@ func openTerminal(t *testing.T) *terminal {
 	return term
 }
 
+func (term *terminal) resize(width int) {
+	term.t.Helper()
+	term.columns = width
+	check(term.t, unix.IoctlSetWinsize(int(term.file.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}))
+}
+
 func (term *terminal) read() {
 	defer close(term.drained)
 	buffer := make([]byte, 4096)
@@ -217,10 +223,40 @@ func TestBarInNarrowTerminals(t *testing.T) {
 		60: `^3/3 files  100% \|█{10,}\| \(3\.0/3\.0 MiB, \d+(\.\d)? [KMG]iB/s\)$`,
 	} {
 		term := openTerminal(t)
-		term.columns = width
-		check(t, unix.IoctlSetWinsize(int(term.file.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(width)}))
+		term.resize(width)
 		check(t, term.command(address, "get", "-r", "tree").Run())
 		wantScreen(t, term.screen(), want)
+	}
+}
+
+// A terminal that is made narrower or wider during a transfer gets the line
+// that it has room for.
+func TestBarFollowsTheWidth(t *testing.T) {
+	begun := counts{files: 3, filesDone: 1, bytes: 4 << 20, moved: 1 << 20}
+	later := counts{files: 3, filesDone: 2, bytes: 4 << 20, moved: 2 << 20}
+	for width, want := range map[int]string{
+		20:  `^50% 0 B/s$`,
+		50:  `^2/3 files   49% \|█+ +\| \(.*/s\)$`,
+		65:  `^2/3 files   49% \|█+ +\| \(2\.0/4\.0 MiB, .*/s\)$`,
+		120: `^2/3 files   49% \|█+ +\| \(2\.0/4\.0 MiB, .*/s\) \[\d+s:\d+s\]$`,
+	} {
+		for _, before := range []int{20, 50, 65, 120} {
+			if before == width {
+				continue
+			}
+			term := openTerminal(t)
+			term.resize(before)
+			r := newRedrawn(newConsole(term.file, term.file), counts{})
+			r.update(begun)
+			term.resize(width)
+			term.columns = max(before, width) // what was drawn before is in the way of no line
+			r.update(later)
+			lines := term.screen()
+			wantScreen(t, lines, want)
+			if drawn := utf8.RuneCountInString(lines[0]); drawn > width {
+				t.Errorf("%d columns are drawn to a terminal of %d", drawn, width)
+			}
+		}
 	}
 }
 

@@ -20,34 +20,34 @@ type source struct {
 
 // expand turns paths and patterns into sources: those of a pattern sorted, and
 // a name that holds *, ? or [ taken as it is where the server has it.
-func (c *call) expand(paths []string) ([]source, error) {
+func (c *call) expand(targets []target) ([]source, error) {
 	var sources []source
-	for _, p := range paths {
-		if !hasPattern(p) {
-			sources = append(sources, source{path: p})
+	for _, t := range targets {
+		if t.pattern == "" {
+			sources = append(sources, source{path: t.path})
 			continue
 		}
-		matched, err := c.match(p)
+		matched, err := c.match(t)
 		if err != nil {
-			return nil, c.noted(p, err)
+			return nil, c.noted(t.path, err)
 		}
 		sources = append(sources, matched...)
 	}
 	return sources, nil
 }
 
-func (c *call) match(pattern string) ([]source, error) {
+func (c *call) match(t target) ([]source, error) {
 	ctx := c.Context.Context
-	info, err := c.client.Lstat(ctx, pattern)
+	info, err := c.client.Lstat(ctx, t.path)
 	var refused *client.Error
 	if err == nil {
-		return []source{{path: pattern, kind: info.Kind}}, nil
+		return []source{{path: t.path, kind: info.Kind}}, nil
 	}
 	if !errors.As(err, &refused) || fatal(err) {
 		return nil, err
 	}
 	var found []source
-	for entry, err := range c.client.Glob(ctx, pattern) {
+	for entry, err := range c.client.Glob(ctx, t.pattern) {
 		if err != nil {
 			return nil, err
 		}
@@ -87,11 +87,11 @@ func (c *call) isDirectory(ctx context.Context, s source) (bool, error) {
 func expandLocal(paths []string) ([]string, error) {
 	var found []string
 	for _, p := range paths {
-		if _, err := os.Lstat(p); err == nil || !hasPattern(p) {
+		if _, err := os.Lstat(p); err == nil || patternOf(p) == "" {
 			found = append(found, p)
 			continue
 		}
-		matches, err := filepath.Glob(p)
+		matches, err := filepath.Glob(client.PathPattern(filepath.ToSlash(p)))
 		if err != nil || len(matches) == 0 {
 			return nil, failed(p, &client.LocalError{Op: "open", Path: p, Err: errors.New("matches nothing")})
 		}

@@ -95,11 +95,11 @@ func (c *call) sources() ([]source, error) {
 	if err := c.need(1, -1); err != nil {
 		return nil, err
 	}
-	paths, err := c.connect(c.Args().Slice()...)
+	targets, err := c.connectTargets(c.Args().Slice()...)
 	if err != nil {
 		return nil, err
 	}
-	return c.expand(paths)
+	return c.expand(targets)
 }
 
 // indexes returns 0 to the number of sources: results are kept in the order

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ftpd/client"
 	"ftpd/internal/command"
 	"ftpd/protocol"
 )
@@ -18,20 +19,45 @@ const scheme = "ftpd://"
 
 // target is a path on a server, as an argument gave it.
 type target struct {
+	given   string // the argument
 	address string // host:port; empty where the argument was a plain path
-	path    string
+	path    string // as it is
+	pattern string // the same as a pattern; empty where it can only be a name
 }
 
 func isURL(argument string) bool {
 	return len(argument) >= len(scheme) && strings.EqualFold(argument[:len(scheme)], scheme)
 }
 
-// parseTarget reads a path or a URL. In a URL %XX stands for a byte; ? and #
-// are ordinary, because a pattern needs the one and neither means anything.
+// refuseForeign refuses a URL of another program: taken for a path, it would
+// be a name on a server that nobody meant.
+func refuseForeign(argument string) error {
+	name, _, ok := strings.Cut(argument, "://")
+	if !ok || isURL(argument) || !isScheme(name) {
+		return nil
+	}
+	usage := command.Usagef("%s:// is not supported", name)
+	usage.Hint = "a URL is " + scheme + "HOST:PORT/PATH; ./" + name + ":/ begins a path"
+	return usage
+}
+
+// isScheme tells what can stand before the colon of a URL (RFC 3986, 3.1).
+func isScheme(s string) bool {
+	for i, r := range strings.ToLower(s) {
+		if letter := r >= 'a' && r <= 'z'; !letter && (i == 0 || !strings.ContainsRune("0123456789+-.", r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// parseTarget reads a path or a URL. In a URL %XX stands for a byte, which is
+// never one of a pattern's special characters; ? and # are ordinary, because a
+// pattern needs the one and neither means anything.
 // A user's name is accepted and not sent: no server asks for a login yet.
 func parseTarget(argument string) (target, error) {
 	if !isURL(argument) {
-		return target{path: argument}, nil
+		return target{given: argument, path: argument, pattern: patternOf(argument)}, nil
 	}
 	authority, escaped, _ := strings.Cut(argument[len(scheme):], "/")
 	if user, host, ok := cutLast(authority, "@"); ok {
@@ -48,12 +74,44 @@ func parseTarget(argument string) (target, error) {
 	if err != nil {
 		return target{}, command.Usagef("%s: %v", argument, err)
 	}
-	return target{address: address, path: plain}, nil
+	return target{given: argument, address: address, path: plain, pattern: urlPattern(escaped)}, nil
+}
+
+// urlPattern returns the path of a URL, in which every %XX is known to be
+// well-formed, as a pattern; empty where it can only be a name.
+func urlPattern(escaped string) string {
+	if patternOf(escaped) == "" {
+		return ""
+	}
+	var b strings.Builder
+	for escaped != "" {
+		before, after, found := strings.Cut(escaped, "%")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		char, _ := strconv.ParseUint(after[:2], 16, 8) // it is known to be well-formed
+		if strings.IndexByte(`*?[]^!-\`, byte(char)) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(byte(char))
+		escaped = after[2:]
+	}
+	return b.String()
+}
+
+// isRoot tells whether an argument is the URL of a served directory.
+func isRoot(argument string) bool {
+	t, err := parseTarget(argument)
+	return err == nil && t.address != "" && remoteBase(t.path) == ""
 }
 
 // parseServer reads the value of --server: HOST:PORT, HOST or a URL without a
 // path.
 func parseServer(value string) (string, error) {
+	if err := refuseForeign(value); err != nil {
+		return "", err
+	}
 	if !isURL(value) {
 		return parseAddress(value)
 	}
@@ -96,7 +154,7 @@ func badAddress(s string) error {
 // resolve reads the path arguments of one command. All of them must be on one
 // server: on asked where the user named one, otherwise on that of the URLs,
 // otherwise on fallback.
-func resolve(arguments []string, asked, fallback string) (address string, paths []string, err error) {
+func resolve(arguments []string, asked, fallback string) (address string, targets []target, err error) {
 	address = asked
 	plain := ""
 	for _, argument := range arguments {
@@ -111,10 +169,10 @@ func resolve(arguments []string, asked, fallback string) (address string, paths 
 		default:
 			address = t.address
 		}
-		paths = append(paths, t.path)
+		targets = append(targets, t)
 	}
 	if address == "" {
-		return fallback, paths, nil
+		return fallback, targets, nil
 	}
 	// A plain path means the server that --server or FTPC_SERVER names. To take
 	// it as one of the URL's server could remove the wrong file.
@@ -123,7 +181,15 @@ func resolve(arguments []string, asked, fallback string) (address string, paths 
 		usage.Hint = "give every path as a URL, or none and --server " + address
 		return "", nil, usage
 	}
-	return address, paths, nil
+	return address, targets, nil
+}
+
+func pathsOf(targets []target) []string {
+	var paths []string
+	for _, t := range targets {
+		paths = append(paths, t.path)
+	}
+	return paths
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -133,11 +199,13 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return "", s, false
 }
 
-// hasPattern tells whether a path may be a pattern. One with a "[" that
-// nothing closes can only be a name.
-func hasPattern(s string) bool {
-	_, err := path.Match(s, "")
-	return err == nil && strings.ContainsAny(s, "*?[")
+// patternOf returns a path where it may be a pattern, and otherwise nothing.
+// One with a "[" that nothing closes can only be a name.
+func patternOf(s string) string {
+	if _, err := path.Match(client.PathPattern(s), ""); err != nil || !strings.ContainsAny(s, "*?[") {
+		return ""
+	}
+	return s
 }
 
 // remoteBase returns the last name of a path on the server, without touching

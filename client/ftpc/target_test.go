@@ -7,8 +7,15 @@ import (
 )
 
 func TestParseTarget(t *testing.T) {
-	tests := []struct{ in, address, path, fails string }{
+	tests := []struct{ in, address, path, pattern, fails string }{
 		{in: "a/b", path: "a/b"},
+		{in: "a/*", path: "a/*", pattern: "a/*"},
+		{in: "a/%2A*", path: "a/%2A*", pattern: "a/%2A*"}, // only a URL has %XX
+		{in: "[x", path: "[x"},
+		{in: "ftpd://h/a/%2a", address: "h:2120", path: "a/*"},
+		{in: "ftpd://h/%5bx]%3F", address: "h:2120", path: "[x]?"},
+		{in: "ftpd://h/%2A*%20%5C%5D", address: "h:2120", path: `** \]`, pattern: `\** \\\]`},
+		{in: "ftpd://h/[!%2D]%3f", address: "h:2120", path: "[!-]?", pattern: `[!\-]\?`},
 		{in: "", path: ""},
 		{in: "host:99/a", path: "host:99/a"}, // a path: only the scheme makes a URL
 		{in: "ftpd:/a", path: "ftpd:/a"},
@@ -20,7 +27,7 @@ func TestParseTarget(t *testing.T) {
 		{in: "ftpd://[::1]:99/a", address: "[::1]:99", path: "a"},
 		{in: "ftpd://[::1]/a", address: "[::1]:2120", path: "a"},
 		{in: "ftpd://h/a%20b%2Fc%ff", address: "h:2120", path: "a b/c\xff"},
-		{in: "ftpd://h/a?[b-c]*#d", address: "h:2120", path: "a?[b-c]*#d"},
+		{in: "ftpd://h/a?[b-c]*#d", address: "h:2120", path: "a?[b-c]*#d", pattern: "a?[b-c]*#d"},
 		{in: "ftpd://h//a", address: "h:2120", path: "/a"},
 		{in: "ftpd://ann:secret@h/a", fails: "a password does not belong in a URL"},
 		{in: "ftpd:///a", fails: `"" is no server address`},
@@ -34,7 +41,7 @@ func TestParseTarget(t *testing.T) {
 			if diff := cmp.Diff(tt.fails, text(err)); diff != "" {
 				t.Fatal(diff)
 			}
-			if want := (target{tt.address, tt.path}); err == nil && got != want {
+			if want := (target{tt.in, tt.address, tt.path, tt.pattern}); err == nil && got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})
@@ -63,12 +70,36 @@ func TestParseServer(t *testing.T) {
 		{in: ":1", fails: `":1" is no server address`},
 		{in: "h:65536", fails: `"h:65536" is no server address`},
 		{in: "h:1:2", fails: `"h:1:2" is no server address`},
-		{in: "http://h", fails: `"http://h" is no server address`},
+		{in: "http://h", fails: "http:// is not supported"},
 	}
 	for _, tt := range tests {
 		got, err := parseServer(tt.in)
 		if text(err) != tt.fails || err == nil && got != tt.want {
 			t.Errorf("parseServer(%q) = %q, %v, want %q, %s", tt.in, got, err, tt.want, tt.fails)
+		}
+	}
+}
+
+func TestRefuseForeign(t *testing.T) {
+	tests := map[string]string{
+		"ftp://h/a":     "ftp:// is not supported",
+		"SFTP://h":      "SFTP:// is not supported",
+		"ftpds://h/a":   "ftpds:// is not supported",
+		"svn+ssh://h":   "svn+ssh:// is not supported",
+		"ftpd://h/a":    "",
+		"FTPD://h/a":    "",
+		"h:2120/a":      "",
+		"ftp:/a":        "",
+		"./ftp://h/a":   "",
+		"a b://c":       "",
+		"2b://c":        "",
+		"://c":          "",
+		"":              "",
+		"ftpd://h/a://": "",
+	}
+	for in, want := range tests {
+		if err := refuseForeign(in); text(err) != want {
+			t.Errorf("refuseForeign(%q) = %v, want %q", in, err, want)
 		}
 	}
 }
@@ -120,14 +151,14 @@ func TestResolve(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			address, paths, err := resolve(tt.arguments, tt.asked, fallback)
+			address, targets, err := resolve(tt.arguments, tt.asked, fallback)
 			if text(err) != tt.fails {
 				t.Fatalf("error %v, want %q", err, tt.fails)
 			}
 			if err != nil {
 				return
 			}
-			if diff := cmp.Diff(tt.paths, paths); diff != "" || address != tt.address {
+			if diff := cmp.Diff(tt.paths, pathsOf(targets)); diff != "" || address != tt.address {
 				t.Errorf("address %s\n%s", address, diff)
 			}
 		})

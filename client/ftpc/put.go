@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -197,7 +196,7 @@ func (t *transfer) putStream(ctx context.Context, local, remote string) error {
 }
 
 func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
-	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, f), &client.PutOptions{Progress: t.progress})
+	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, t.call.client.Done(), f), &client.PutOptions{Progress: t.progress})
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err
@@ -219,20 +218,4 @@ func putInput(c *call, remote string) error {
 	return t.run(func() error {
 		return failed(remote, t.putReader(c.Context.Context, os.Stdin, dash, remote))
 	})
-}
-
-// readerFor returns a reader of f that ends when ctx does. A read of a pipe or
-// a terminal cannot be called off: a goroutine stays in it until the process
-// ends, and the transfer goes on without it.
-func readerFor(ctx context.Context, f *os.File) io.Reader {
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		return f
-	}
-	reader, writer := io.Pipe()
-	go func() {
-		_, err := io.CopyBuffer(writer, struct{ io.Reader }{f}, make([]byte, 256<<10))
-		_ = writer.CloseWithError(err) // never fails
-	}()
-	context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) }) // never fails
-	return reader
 }

@@ -126,11 +126,13 @@ func (l *listing) readMatches(ctx context.Context) error {
 			return err
 		}
 		if entry.Err != nil {
-			return failed(entry.Path, entry.Err)
+			l.noteUnread(entry)
+			continue
 		}
 		l.entries = append(l.entries, entry)
 	}
-	if len(l.entries) == 0 {
+	l.items = int64(len(l.entries))
+	if l.items+l.unread == 0 {
 		return errNoMatch
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -216,8 +217,17 @@ func (l *listing) printEntries(entries []client.Entry) {
 	}
 	for _, e := range entries {
 		l.out.printf("%s %*s %s %s%s\n", modeText(e.Info), width, l.size(e),
-			e.Mtime.Format("2006-01-02 15:04"), l.out.name(e.Path), l.arrow(e))
+			timeText(e.Mtime), l.out.name(e.Path), l.arrow(e))
 	}
+}
+
+// timeText writes a time as wide as any other, and none as "-".
+func timeText(t time.Time) string {
+	const layout = "2006-01-02 15:04"
+	if t.IsZero() {
+		return fmt.Sprintf("%*s", len(layout), "-")
+	}
+	return t.Format(layout)
 }
 
 // slash marks a directory.

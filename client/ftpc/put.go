@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,6 +68,10 @@ func checkPut(locals []string, p place) error {
 		return command.Usagef("the files can only be read from this machine")
 	case p.path == dash:
 		return command.Usagef("- is standard input, which nothing can be put to")
+	case areTwoFiles(locals[0], p):
+		usage := command.Usagef("%s and %s are both files here, and the first would be stored as the second", locals[0], p.path)
+		usage.Hint = "-d . stores both; " + otherSpelling(p.path) + " as the last argument stores the first under that name"
+		return usage
 	case !slices.Contains(locals, dash):
 		return nil
 	case p.path == "":
@@ -77,6 +82,35 @@ func checkPut(locals []string, p place) error {
 		return command.Usagef("standard input is no directory")
 	}
 	return p.mustNameFile()
+}
+
+// areTwoFiles tells whether source and destination are what a shell makes of
+// *.txt where two files match: files of one directory, spelled alike. It is
+// refused and not only told, for by the time a warning is read the server's
+// file of the second name would be gone. What is named by hand for its
+// destination seldom is this (put new.txt new.txt, put dist/a a), and another
+// spelling (./a) says that it is meant.
+func areTwoFiles(local string, p place) bool {
+	if p.into || p.path == "" || local == dash || local == p.path {
+		return false
+	}
+	if from, to := filepath.Dir(local), filepath.Dir(p.path); from != to || isSpelledOut(local) != isSpelledOut(p.path) {
+		return false
+	}
+	_, missing := os.Lstat(local)
+	info, err := os.Stat(p.path)
+	return missing == nil && err == nil && info.Mode().IsRegular()
+}
+
+// isSpelledOut tells whether a path begins with "./", which means nothing.
+func isSpelledOut(path string) bool { return strings.HasPrefix(path, "./") }
+
+// otherSpelling returns the same path with "./" or without.
+func otherSpelling(path string) string {
+	if rest, found := strings.CutPrefix(path, "./"); found {
+		return rest
+	}
+	return "./" + path
 }
 
 var errDirectory = errors.New("is a directory here")

@@ -151,3 +151,8 @@ func (c *Client) Close() error {
 
 // Server returns what the server told about itself.
 func (c *Client) Server() Server { return c.conn.server }
+
+// Done returns a channel that is closed once the connection has ended, by
+// Close, by the server or by a failure: every call fails from then on. Whoever
+// gives Put a reader that can block for long has it fail then.
+func (c *Client) Done() <-chan struct{} { return c.conn.dead }

@@ -127,6 +127,17 @@ func (c *conn) refused() error {
 	return c.refusal()
 }
 
+// ended returns why no request may begin once the connection is dead, and nil
+// before that.
+func (c *conn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return nil
+	}
+	return c.refusal()
+}
+
 // over reports that no request may begin any more.
 func (c *conn) over() bool { return c.refused() != nil }
 

@@ -338,3 +338,54 @@ func TestLongPaths(t *testing.T) {
 		t.Error("the connection is over")
 	}
 }
+
+// A context that ends with the source ends the PUT before its END: what ended
+// both may have kept the source from being whole.
+func TestPutCancelledAtItsEnd(t *testing.T) {
+	for _, size := range []int64{0, 5, bs, bs + 1, 3 * bs} {
+		ctx, cancel := context.WithCancel(limit(t))
+		c := withPeer(t, peerOptions{}, func(p *peer) {
+			for {
+				f, ok := p.next()
+				switch {
+				case !ok || f.Opcode == protocol.OpBye:
+					return
+				case f.Opcode == protocol.OpPut:
+					p.send(f.Request, protocol.Ready{})
+				case f.Opcode == protocol.OpEnd:
+					p.t.Errorf("END came after %d bytes", size)
+				case f.Opcode == protocol.OpCancel:
+					p.fail(f.Request, protocol.Cancelled)
+				}
+			}
+		})
+		r := io.MultiReader(io.LimitReader(zeros{}, size), readerFunc(func([]byte) (int, error) { cancel(); return 0, io.EOF }))
+		if _, err := c.Put(ctx, "a", r, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+	}
+}
+
+// A reader that fails because the connection has ended is not blamed for it.
+func TestPutReaderOfALostConnection(t *testing.T) {
+	for _, size := range []int64{5, 2 * bs} {
+		hangUp := make(chan struct{})
+		c := withPeer(t, peerOptions{}, func(p *peer) {
+			if size > bs {
+				p.send(p.expect(protocol.OpPut).Request, protocol.Ready{})
+				p.expect(protocol.OpData)
+			}
+			<-hangUp
+		})
+		r := io.MultiReader(io.LimitReader(zeros{}, size), readerFunc(func([]byte) (int, error) {
+			close(hangUp)
+			<-c.Done()
+			return 0, io.ErrClosedPipe
+		}))
+		var local *LocalError
+		if _, err := c.Put(limit(t), "a", r, nil); !errors.Is(err, ErrNetwork) || errors.As(err, &local) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}

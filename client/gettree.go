@@ -85,7 +85,7 @@ func (t *treeGetter) entry(e Entry) bool {
 	case e.Kind == File:
 		return t.enqueue(job{e.Path, e.Size})
 	default:
-		t.skipped(e.Path, e.Kind)
+		t.skipped(e.Path, e.Kind.String())
 	}
 	return t.ctx.Err() == nil
 }

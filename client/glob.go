@@ -16,6 +16,11 @@ import (
 // whole path. A pattern that matches nothing yields nothing; one that is
 // malformed ends with an error that wraps path.ErrBadPattern. Symbolic links
 // are matched and not followed.
+//
+// An entry with Err set is no match: it is a directory in which matches may be
+// and that could not be read. The walk goes on behind it, and one that matches
+// comes as an entry of its own too. A directory that a pattern names, before
+// its first wildcard, ends it with an error.
 func (c *Client) Glob(ctx context.Context, pattern string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		g := globber{client: c, ctx: ctx, yield: yield}
@@ -116,6 +121,7 @@ type globber struct {
 	client *Client
 	ctx    context.Context
 	yield  func(Entry, error) bool
+	deeper bool // beyond the directory that the pattern names
 }
 
 // hasMeta reports whether a component can match more than one name.
@@ -142,8 +148,7 @@ func (g *globber) single(name string) bool {
 	case nothingThere(err):
 		return true
 	case err != nil:
-		g.yield(Entry{}, err)
-		return false
+		return g.unread(name, err)
 	}
 	return g.yield(Entry{Path: name, Info: info}, nil)
 }
@@ -151,6 +156,7 @@ func (g *globber) single(name string) bool {
 // level lists dir and goes on with what matches the first part.
 func (g *globber) level(dir string, parts []string) bool {
 	return g.each(dir, ListOptions{}, func(e Entry) bool {
+		g.deeper = true
 		if ok, _ := path.Match(parts[0], e.Path); !ok { // the pattern was checked
 			return true
 		}
@@ -166,11 +172,12 @@ func (g *globber) level(dir string, parts []string) bool {
 // deep lists the whole tree below dir.
 func (g *globber) deep(dir string, parts []string) bool {
 	return g.each(dir, ListOptions{Recursive: true}, func(e Entry) bool {
-		if e.Err == nil && !matchParts(parts, strings.Split(e.Path, "/")) {
-			return true
-		}
+		matches := matchParts(parts, strings.Split(e.Path, "/"))
 		e.Path = join(dir, e.Path)
-		return g.yield(e, nil)
+		if matches && !g.yield(Entry{Path: e.Path, Info: e.Info}, nil) {
+			return false
+		}
+		return e.Err == nil || g.yield(e, nil)
 	})
 }
 
@@ -181,8 +188,7 @@ func (g *globber) each(dir string, o ListOptions, visit func(Entry) bool) bool {
 		case nothingThere(err):
 			return true
 		case err != nil:
-			g.yield(Entry{}, err)
-			return false
+			return g.unread(dir, err)
 		case !safeNames(e.Path, false):
 			err = &Error{Op: "list", Path: dir, Code: protocol.Protocol, Message: "the server named an unlawful path"}
 			g.yield(Entry{}, err)
@@ -192,6 +198,17 @@ func (g *globber) each(dir string, o ListOptions, visit func(Entry) bool) bool {
 		}
 	}
 	return true
+}
+
+// unread yields why a path could not be looked into, and reports whether to go
+// on: what the server said of one of many directories ends nothing.
+func (g *globber) unread(name string, err error) bool {
+	refused, said := errors.AsType[*Error](err)
+	if !g.deeper || !said || refused.Code == protocol.Protocol || g.client.conn.over() {
+		g.yield(Entry{}, err)
+		return false
+	}
+	return g.yield(Entry{Path: name, Err: err}, nil)
 }
 
 // nothingThere reports that a path leads nowhere: for a pattern that is no

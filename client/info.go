@@ -95,7 +95,7 @@ type FileEvent struct {
 	Remote, Local string
 	Result        Result
 	Err           error  // nil if the file was transferred or skipped
-	Skipped       string // why it was skipped: "symlink" or "special file"
+	Skipped       string // why it was skipped: "symlink", "special file" or, of a put, "reserved name"
 }
 
 // Summary counts what became of a tree.
@@ -103,7 +103,7 @@ type Summary struct {
 	Files       int64 // transferred
 	Directories int64 // made or found
 	Failed      int64 // files and directories
-	Skipped     int64 // symbolic links and special files
+	Skipped     int64 // symbolic links, special files and reserved names
 	Bytes       int64 // of the files transferred
 	Duration    time.Duration
 }

@@ -12,7 +12,9 @@ import (
 // Put stores what r holds, in one step: the path names what it named before,
 // or all of it. It reads r to its end, always before or while a request is
 // open, never after it returned. A failure of r, and one that has more or
-// fewer bytes than its size, is a *LocalError.
+// fewer bytes than its size, is a *LocalError; once the connection has ended,
+// the reason of that is returned in its place. Nothing is stored where ctx has
+// ended by the time that r has.
 func (c *Client) Put(ctx context.Context, path string, r io.Reader, o *PutOptions) (Result, error) {
 	if o == nil {
 		o = &PutOptions{}
@@ -81,7 +83,9 @@ func (p *putter) run(ctx context.Context, m protocol.Put) (protocol.OK, error) {
 	n, last, err := p.source.next(first.b[protocol.DataOverhead:])
 	if err == nil {
 		p.sending = !last
-		err = p.conn.begin(ctx, &p.request)
+		err = p.conn.begin(ctx, &p.request) // not if ctx ended while it was read
+	} else {
+		err = p.blame(err)
 	}
 	if err != nil {
 		first.free()
@@ -128,14 +132,27 @@ func (p *putter) stream(ctx context.Context, m protocol.Put, b *buffer, n int) e
 		p.patient.Store(true) // reading takes the time it takes
 		if n, last, err = p.source.next(b.b[protocol.DataOverhead:]); err != nil {
 			b.free()
-			return err
+			return p.blame(err)
 		}
 		p.patient.Store(false)
+	}
+	// What ended ctx may have ended the source as well, so that it is not whole.
+	if err := ctx.Err(); err != nil {
+		return p.wrap(err)
 	}
 	p.patient.Store(true)
 	p.conn.sender.message(p.id, p.end())
 	p.conn.sent(&p.request)
 	return nil
+}
+
+// blame returns why the connection has ended, where it has, in place of the
+// failure of a source: a caller ends the reading when Done tells of that.
+func (p *putter) blame(err error) error {
+	if cause := p.conn.ended(); cause != nil {
+		return p.wrap(cause)
+	}
+	return err
 }
 
 // ready waits for READY.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -20,8 +21,10 @@ const (
 // PutTree makes remote a copy of the directory local: remote is made with its
 // parents if it is missing and merged into if it is there. Each file is
 // stored as PutFile does. A directory gets its mode, always with all that its
-// owner needs to fill it, but not its time. Symbolic links and special files
-// below local are skipped.
+// owner needs to fill it, but not its time. Skipped are symbolic links, special
+// files and names that begin with ".ftpd-", which a server keeps for itself.
+// A directory that was not there when the tree was begun is no part of it, so
+// that a tree can be put into itself.
 //
 // A file that fails does not stop the others: the error is then a *TreeError;
 // of a directory that cannot be made nothing is tried. Any other error, such
@@ -34,7 +37,7 @@ func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferO
 		return t.result()
 	}
 	t.start(t.transfer)
-	t.walk()
+	t.walk(t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
 	return t.result()
@@ -44,12 +47,13 @@ type treePutter struct {
 	*tree
 
 	walking sync.Mutex
-	changed sync.Cond // pending or busy changed
-	pending []string  // directories to walk
-	busy    int       // those being walked
+	changed sync.Cond       // pending or busy changed
+	pending []string        // directories to walk
+	busy    int             // those being walked
+	known   map[string]bool // directories that were there at first
 }
 
-// open makes the remote directory.
+// open surveys the local tree and makes the remote directory.
 func (t *treePutter) open() error {
 	info, err := os.Stat(t.local)
 	if err != nil {
@@ -61,6 +65,8 @@ func (t *treePutter) open() error {
 	if t.dirs, err = openLocalDirs(t.local); err != nil {
 		return err
 	}
+	t.known = make(map[string]bool)
+	t.walk(t.survey)
 	if t.remote == "" || t.remote == "." { // the served directory is there
 		return nil
 	}
@@ -74,9 +80,8 @@ func (t *treePutter) open() error {
 // dirMode returns the mode of a directory that is still to be filled.
 func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
 
-// walk sends every file to the workers. Directories are walked several at a
-// time, each once the server has it.
-func (t *treePutter) walk() {
+// walk visits every directory, several at a time. A visit pushes those inside.
+func (t *treePutter) walk(visit func(dir string)) {
 	t.pending = []string{"."}
 	var group sync.WaitGroup
 	for range walkers {
@@ -86,7 +91,7 @@ func (t *treePutter) walk() {
 				if !ok {
 					return
 				}
-				t.walkOne(dir)
+				visit(dir)
 				t.popped()
 			}
 		})
@@ -102,7 +107,11 @@ func (t *treePutter) pop() (string, bool) {
 	for len(t.pending) == 0 && t.busy > 0 {
 		t.changed.Wait()
 	}
-	if len(t.pending) == 0 || t.ctx.Err() != nil {
+	if len(t.pending) == 0 {
+		return "", false
+	}
+	if err := t.ctx.Err(); err != nil {
+		t.end(err)
 		return "", false
 	}
 	last := len(t.pending) - 1
@@ -126,6 +135,37 @@ func (t *treePutter) popped() {
 	t.changed.Broadcast()
 }
 
+// reserved is the beginning of the names that a server keeps for itself and
+// takes from nobody (SPEC.md, Paths).
+const reserved = ".ftpd-"
+
+// survey learns which directories there are before the server makes the first.
+// The served directory may lie in the tree, which would then grow as fast as it
+// is walked, without end. Where the server keeps its files a client cannot
+// know, and a new directory has an inode that was never met; but what was not
+// there before anything was made is told by its name alone. It costs one more
+// reading of the directories, which the walk then finds in memory.
+func (t *treePutter) survey(path string) {
+	dir, err := t.dirs.use(path)
+	if err != nil {
+		return // the walk comes here again and tells
+	}
+	defer t.dirs.release(dir)
+	_ = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { // likewise
+		if e.IsDir() && !strings.HasPrefix(e.Name(), reserved) {
+			t.learn(path)
+		}
+		return true
+	})
+}
+
+func (t *treePutter) learn(dir string) {
+	t.walking.Lock()
+	t.known[dir] = true
+	t.walking.Unlock()
+	t.push(dir)
+}
+
 // walkOne makes a directory on the server and takes what it holds.
 func (t *treePutter) walkOne(path string) {
 	dir, err := t.dirs.use(path)
@@ -134,7 +174,7 @@ func (t *treePutter) walkOne(path string) {
 		err = t.mkdir(path, dir)
 	}
 	if err == nil {
-		err = t.readDir(path, dir)
+		err = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { return t.entry(dir, path, e) })
 	}
 	if err != nil {
 		t.failed(path, err)
@@ -156,7 +196,8 @@ func (t *treePutter) mkdir(path string, dir *localDir) error {
 	return nil
 }
 
-func (t *treePutter) readDir(path string, dir *localDir) error {
+// readDir calls visit for each entry of a directory until it returns false.
+func (t *treePutter) readDir(path string, dir *localDir, visit func(path string, e fs.DirEntry) bool) error {
 	f, err := dir.root.Open(".")
 	if err != nil {
 		return localError("open", localPath(t.local, path), err)
@@ -165,7 +206,7 @@ func (t *treePutter) readDir(path string, dir *localDir) error {
 	for t.ctx.Err() == nil {
 		entries, err := f.ReadDir(readDirBatch)
 		for _, e := range entries {
-			if !t.entry(dir, join(path, e.Name()), e) {
+			if !visit(join(path, e.Name()), e) {
 				return nil
 			}
 		}
@@ -182,8 +223,12 @@ func (t *treePutter) readDir(path string, dir *localDir) error {
 // entry handles one entry of a directory, and reports whether to go on.
 func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
 	switch kind := e.Type(); {
+	case strings.HasPrefix(e.Name(), reserved):
+		t.skipped(path, "reserved name")
 	case kind.IsDir():
-		t.push(path)
+		if t.known[path] { // the map is complete, and only read
+			t.push(path)
+		}
 	case kind.IsRegular():
 		info, err := dir.root.Lstat(e.Name())
 		if err != nil {
@@ -192,9 +237,9 @@ func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
 		}
 		return t.enqueue(job{path, info.Size()})
 	case kind&fs.ModeSymlink != 0:
-		t.skipped(path, Symlink)
+		t.skipped(path, Symlink.String())
 	default:
-		t.skipped(path, Special)
+		t.skipped(path, Special.String())
 	}
 	return true
 }

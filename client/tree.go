@@ -47,7 +47,8 @@ func (t *tree) start(transfer func(job) (Result, error)) {
 	for range t.options.Workers {
 		t.workers.Go(func() {
 			for j := range t.jobs {
-				if t.ctx.Err() != nil { // it was not begun, so it has not failed
+				if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
+					t.end(err)
 					t.options.Progress.Done(1)
 					continue
 				}
@@ -66,6 +67,7 @@ func (t *tree) enqueue(j job) bool {
 	case t.jobs <- j:
 		return true
 	case <-t.ctx.Done():
+		t.end(t.ctx.Err())
 		t.options.Progress.Done(1)
 		return false
 	}
@@ -121,11 +123,11 @@ func (t *tree) end(err error) {
 	t.cancel()
 }
 
-func (t *tree) skipped(path string, kind Kind) {
+func (t *tree) skipped(path, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.summary.Skipped++
-	t.options.event(t.eventOf(path, FileEvent{Skipped: kind.String()}))
+	t.options.event(t.eventOf(path, FileEvent{Skipped: why}))
 }
 
 func (t *tree) directory() {

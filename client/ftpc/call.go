@@ -23,6 +23,9 @@ type call struct {
 
 	failures   atomic.Int64 // the errors that noted printed
 	summarized bool         // the summary was printed
+
+	items  int64 // paths that patterns and names have led to
+	unread int64 // directories that a pattern could not look into
 }
 
 // action makes a command's function one that the library can call.
@@ -41,7 +44,7 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		c := &call{Context: ctx, out: out, begun: time.Now()}
 		defer c.close()
 		defer c.summarize()
-		return do(c)
+		return c.withUnread(do(c))
 	}
 }
 

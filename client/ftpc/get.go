@@ -57,6 +57,9 @@ func runGet(c *call) error {
 	if err != nil {
 		return err
 	}
+	if len(sources) == 0 {
+		return nil // what the pattern could not look into is the error
+	}
 	if sources[0].matched && !p.into {
 		return needsDirectory()
 	}

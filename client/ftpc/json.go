@@ -140,7 +140,7 @@ func (c *call) printSummary(s client.Summary) {
 	c.summarized = true
 	c.printRecord(&summaryRecord{
 		Type: "summary", Op: c.Command.Name,
-		Files: s.Files, Directories: s.Directories, Failed: s.Failed, Skipped: s.Skipped,
+		Files: s.Files, Directories: s.Directories, Failed: s.Failed + c.unread, Skipped: s.Skipped,
 		Bytes: s.Bytes, Seconds: roundedSeconds(s.Duration),
 	})
 }

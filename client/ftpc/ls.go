@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -123,11 +124,13 @@ func (l *listing) readMatches(ctx context.Context) error {
 			return err
 		}
 		if entry.Err != nil {
-			return failed(entry.Path, entry.Err)
+			l.noteUnread(entry)
+			continue
 		}
 		l.entries = append(l.entries, entry)
 	}
-	if len(l.entries) == 0 {
+	l.items = int64(len(l.entries))
+	if l.items+l.unread == 0 {
 		return errNoMatch
 	}
 	return nil
@@ -211,8 +214,17 @@ func (l *listing) printEntries(entries []client.Entry) {
 	}
 	for _, e := range entries {
 		l.out.printf("%s %*s %s %s%s\n", modeText(e.Info), width, l.size(e),
-			e.Mtime.Format("2006-01-02 15:04"), l.out.name(e.Path), l.arrow(e))
+			timeText(e.Mtime), l.out.name(e.Path), l.arrow(e))
 	}
+}
+
+// timeText writes a time as wide as any other, and none as "-".
+func timeText(t time.Time) string {
+	const layout = "2006-01-02 15:04"
+	if t.IsZero() {
+		return fmt.Sprintf("%*s", len(layout), "-")
+	}
+	return t.Format(layout)
 }
 
 // slash marks a directory.

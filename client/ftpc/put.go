@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -68,6 +68,10 @@ func checkPut(locals []string, p place) error {
 		return command.Usagef("the files can only be read from this machine")
 	case p.path == dash:
 		return command.Usagef("- is standard input, which nothing can be put to")
+	case areTwoFiles(locals[0], p):
+		usage := command.Usagef("%s and %s are both files here, and the first would be stored as the second", locals[0], p.path)
+		usage.Hint = "-d . stores both; " + otherSpelling(p.path) + " as the last argument stores the first under that name"
+		return usage
 	case !slices.Contains(locals, dash):
 		return nil
 	case p.path == "":
@@ -78,6 +82,35 @@ func checkPut(locals []string, p place) error {
 		return command.Usagef("standard input is no directory")
 	}
 	return p.mustNameFile()
+}
+
+// areTwoFiles tells whether source and destination are what a shell makes of
+// *.txt where two files match: files of one directory, spelled alike. It is
+// refused and not only told, for by the time a warning is read the server's
+// file of the second name would be gone. What is named by hand for its
+// destination seldom is this (put new.txt new.txt, put dist/a a), and another
+// spelling (./a) says that it is meant.
+func areTwoFiles(local string, p place) bool {
+	if p.into || p.path == "" || local == dash || local == p.path {
+		return false
+	}
+	if from, to := filepath.Dir(local), filepath.Dir(p.path); from != to || isSpelledOut(local) != isSpelledOut(p.path) {
+		return false
+	}
+	_, missing := os.Lstat(local)
+	info, err := os.Stat(p.path)
+	return missing == nil && err == nil && info.Mode().IsRegular()
+}
+
+// isSpelledOut tells whether a path begins with "./", which means nothing.
+func isSpelledOut(path string) bool { return strings.HasPrefix(path, "./") }
+
+// otherSpelling returns the same path with "./" or without.
+func otherSpelling(path string) string {
+	if rest, found := strings.CutPrefix(path, "./"); found {
+		return rest
+	}
+	return "./" + path
 }
 
 var errDirectory = errors.New("is a directory here")
@@ -197,7 +230,7 @@ func (t *transfer) putStream(ctx context.Context, local, remote string) error {
 }
 
 func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
-	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, f), &client.PutOptions{Progress: t.progress})
+	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, t.call.client.Done(), f), &client.PutOptions{Progress: t.progress})
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err
@@ -219,20 +252,4 @@ func putInput(c *call, remote string) error {
 	return t.run(func() error {
 		return failed(remote, t.putReader(c.Context.Context, os.Stdin, dash, remote))
 	})
-}
-
-// readerFor returns a reader of f that ends when ctx does. A read of a pipe or
-// a terminal cannot be called off: a goroutine stays in it until the process
-// ends, and the transfer goes on without it.
-func readerFor(ctx context.Context, f *os.File) io.Reader {
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		return f
-	}
-	reader, writer := io.Pipe()
-	go func() {
-		_, err := io.CopyBuffer(writer, struct{ io.Reader }{f}, make([]byte, 256<<10))
-		_ = writer.CloseWithError(err) // never fails
-	}()
-	context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) }) // never fails
-	return reader
 }

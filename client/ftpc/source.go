@@ -19,7 +19,8 @@ type source struct {
 }
 
 // expand turns paths and patterns into sources: those of a pattern sorted, and
-// a name that holds *, ? or [ taken as it is where the server has it.
+// a name that holds *, ? or [ taken as it is where the server has it. There may
+// be none, where a pattern could not look into a directory.
 func (c *call) expand(targets []target) ([]source, error) {
 	var sources []source
 	for _, t := range targets {
@@ -33,6 +34,7 @@ func (c *call) expand(targets []target) ([]source, error) {
 		}
 		sources = append(sources, matched...)
 	}
+	c.items = int64(len(sources))
 	return sources, nil
 }
 
@@ -47,20 +49,24 @@ func (c *call) match(t target) ([]source, error) {
 		return nil, err
 	}
 	var found []source
+	unread := false
 	for entry, err := range c.client.Glob(ctx, t.pattern) {
 		if err != nil {
 			return nil, err
 		}
 		if entry.Err != nil {
-			return nil, failed(entry.Path, entry.Err)
+			c.noteUnread(entry)
+			unread = true
+			continue
 		}
 		found = append(found, source{path: entry.Path, kind: entry.Kind, matched: true})
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && !unread {
 		return nil, errNoMatch
 	}
 	slices.SortFunc(found, func(a, b source) int { return strings.Compare(a.path, b.path) })
-	return found, nil
+	// A directory that failed after it was listed is listed twice.
+	return slices.CompactFunc(found, func(a, b source) bool { return a.path == b.path }), nil
 }
 
 // errNoMatch reads as "matches nothing on ADDRESS".

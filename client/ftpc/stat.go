@@ -79,7 +79,11 @@ func (c *call) printStat(path string, info client.Info) {
 		field("size", decimal(info.Size))
 	}
 	field("mode", octal(info.Mode)+" "+modeText(info))
-	field("time", info.Mtime.Format(time.RFC3339Nano))
+	if info.Mtime.IsZero() {
+		field("time", "-")
+	} else {
+		field("time", info.Mtime.Format(time.RFC3339Nano))
+	}
 	if info.ETag != 0 {
 		field("etag", etag(info.ETag))
 	}

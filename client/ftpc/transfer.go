@@ -20,6 +20,7 @@ type transfer struct {
 	total client.Summary
 	links int64 // symbolic links that were skipped
 	odd   int64 // special files that were
+	own   int64 // names that were, because the server keeps them for itself
 }
 
 func newTransfer(c *call) *transfer {
@@ -67,8 +68,10 @@ func (t *transfer) countSkipped(what string) {
 	case "":
 	case client.Symlink.String():
 		t.links++
-	default:
+	case client.Special.String():
 		t.odd++
+	default:
+		t.own++
 	}
 }
 
@@ -81,14 +84,26 @@ func (t *transfer) noteSkipped() {
 	if t.odd > 0 {
 		parts = append(parts, plural(t.odd, "special file"))
 	}
+	if t.own > 0 {
+		parts = append(parts, plural(t.own, "reserved name"))
+	}
 	if len(parts) == 0 || t.call.Bool("quiet") {
 		return
 	}
 	verb := "were"
-	if t.links+t.odd == 1 {
+	if t.links+t.odd+t.own == 1 {
 		verb = "was"
 	}
-	t.call.out.note("", strings.Join(parts, " and ")+" "+verb+" skipped")
+	t.call.out.note("", enumerate(parts)+" "+verb+" skipped")
+}
+
+// enumerate joins parts of a sentence.
+func enumerate(parts []string) string {
+	last := len(parts) - 1
+	if last == 0 {
+		return parts[0]
+	}
+	return strings.Join(parts[:last], ", ") + " and " + parts[last]
 }
 
 // source is the end of a transfer that it reads from.

@@ -106,7 +106,10 @@ func (a *arranger) short(letters string, rest []string) ([]string, error) {
 	for i, letter := range letters {
 		name := string(letter)
 		flag, local := a.lookup(name)
-		if flag == nil {
+		switch {
+		case flag == nil && name == "=" && i > 0:
+			return nil, a.noValue("-" + letters[i-1:i])
+		case flag == nil:
 			return nil, a.unknownShort(letters, name)
 		}
 		if !takesValue(flag) {
@@ -183,8 +186,19 @@ func (a *arranger) usagef(format string, args ...any) *UsageError {
 
 func (a *arranger) unknown(flag string) error {
 	usage := a.usagef("unknown flag %s", flag)
-	usage.Hint = "run " + strings.TrimSpace(a.app.Name+" "+usage.Command) + " --help for the flags there are"
+	usage.Hint = a.helpHint(usage)
 	return usage
+}
+
+// noValue is a short flag, one that has no value, with one.
+func (a *arranger) noValue(flag string) error {
+	usage := a.usagef("%s takes no value", flag)
+	usage.Hint = a.helpHint(usage)
+	return usage
+}
+
+func (a *arranger) helpHint(usage *UsageError) string {
+	return "run " + strings.TrimSpace(a.app.Name+" "+usage.Command) + " --help for the flags there are"
 }
 
 // unknownShort knows the slip of one dash before a long name.

@@ -2,6 +2,9 @@ module ftpd/bench
 
 go 1.26.0
 
-require ftpd v0.0.0
+require (
+	ftpd v0.0.0
+	golang.org/x/sys v0.49.0
+)
 
 replace ftpd => ../

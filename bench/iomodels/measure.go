@@ -98,12 +98,14 @@ func (m *measurement) with(ctx context.Context, model string, take func(context.
 	if err != nil {
 		return err
 	}
+	before := len(m.samples)
 	takeErr := take(ctx, s, model)
 	stopErr := s.stop()
 	switch {
 	case errors.Is(stopErr, models.ErrUnavailable):
 		m.missing[model] = true
-		m.notes.Printf("%s: its rows are left out", stopErr)
+		m.samples = m.samples[:before]
+		m.notes.Printf("%s is left out: %v", model, stopErr)
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("stopped in %s: %w", model, context.Cause(ctx))
@@ -165,6 +167,9 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 	}
 	if r.Opened >= 1000 { // for fewer, the rest of the machine weighs more
 		row.Values[report.Kernel] = float64(after.kernel-before.kernel) / float64(r.Opened)
+	}
+	if err := pause(ctx, m.plan.settle); err != nil {
+		return row, 0, err
 	}
 	row.Values[report.IdleCPU], err = idleShare(ctx, pid, m.plan.rest)
 	return row, r.Opened, err
@@ -243,11 +248,19 @@ func idleShare(ctx context.Context, pid int, while time.Duration) (float64, erro
 		return 0, err
 	}
 	begun := time.Now()
-	select {
-	case <-time.After(while):
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	if err := pause(ctx, while); err != nil {
+		return 0, err
 	}
 	after, err := proc.CPU(pid)
 	return (after - before).Seconds() / time.Since(begun).Seconds(), err
+}
+
+// pause lets a server alone for a while.
+func pause(ctx context.Context, while time.Duration) error {
+	select {
+	case <-time.After(while):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

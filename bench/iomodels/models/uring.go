@@ -15,6 +15,9 @@ import (
 const (
 	ringSize    = 4096
 	ringBuffers = 1024
+	// answersAhead is from how many unsent answers on a stream is not read from:
+	// a client that does not read must not get hold of every buffer.
+	answersAhead = 8
 )
 
 // serveURing asks for results instead of readiness: one standing request accepts
@@ -38,13 +41,14 @@ func serveRing(s Server, multishot bool) error {
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	l := &proactor{server: s, ring: ring}
+	l := &proactor{server: s, ring: ring, ahead: 1}
 	if multishot && !ring.Multishot() {
 		s.Note("this kernel has no multishot accept and receive (Linux 6.0): one request at a time")
 	} else if multishot {
 		if l.buffers, err = ring.NewBuffers(0, ringBuffers, bufferSize); err != nil {
 			return err
 		}
+		l.ahead = answersAhead
 	}
 	if err := l.accept(); err != nil {
 		return err
@@ -70,13 +74,15 @@ const (
 	receiving
 	sending
 	closing
+	cancelling
 )
 
 // A stream is one connection. It is closed when nothing of it is under way, so
 // that no result can come for a number that has a new owner.
 type stream struct {
 	fd        int
-	receiving bool
+	receiving bool    // its request for input stands
+	cancelled bool    // and was taken back
 	starved   bool    // found no buffer, and waits for one
 	ended     bool    // its input, or all of it
 	answers   []piece // in order; the first is being sent
@@ -93,6 +99,7 @@ type proactor struct {
 	server  Server
 	ring    *uring.Ring
 	buffers *uring.Buffers // nil: single-shot
+	ahead   int            // as answersAhead; 1 where a stream has one buffer
 	streams []*stream      // by descriptor
 	waiting []*stream      // that found no buffer
 }
@@ -103,12 +110,15 @@ func (l *proactor) request(op operation, opcode uint8, fd int, fill func(*uring.
 	if err != nil {
 		return err
 	}
-	sqe.Opcode, sqe.FD, sqe.UserData = opcode, int32(fd), uint64(op)<<32|uint64(uint32(fd))
+	sqe.Opcode, sqe.FD, sqe.UserData = opcode, int32(fd), token(op, fd)
 	if fill != nil {
 		fill(sqe)
 	}
 	return nil
 }
+
+// token is the user data of an operation.
+func token(op operation, fd int) uint64 { return uint64(op)<<32 | uint64(uint32(fd)) }
 
 func (l *proactor) accept() error {
 	return l.request(accepting, uring.OpAccept, l.server.Listener, func(sqe *uring.SQE) {
@@ -120,7 +130,7 @@ func (l *proactor) accept() error {
 }
 
 func (l *proactor) receive(s *stream) error {
-	s.receiving = true
+	s.receiving, s.cancelled = true, false
 	return l.request(receiving, uring.OpRecv, s.fd, func(sqe *uring.SQE) {
 		if l.buffers != nil {
 			sqe.Priority, sqe.Flags, sqe.BufferGroup = uring.RecvMultishot, uring.BufferSelect, l.buffers.Group()
@@ -152,8 +162,8 @@ func (l *proactor) handle(result uring.CQE) error {
 		return l.received(l.streams[fd], result)
 	case sending:
 		return l.sent(l.streams[fd], result)
-	case closing:
-		return result.Err()
+	case closing, cancelling:
+		return nil // a cancellation comes too late for what has just ended
 	}
 	return fmt.Errorf("a result of nothing that was asked for: %#x", result.UserData)
 }
@@ -185,8 +195,8 @@ func (l *proactor) received(s *stream, result uring.CQE) error {
 		s.starved = true
 		l.waiting = append(l.waiting, s)
 		return nil
-	case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
-		return l.receive(s)
+	case errors.Is(err, unix.ECANCELED):
+		return l.settle(s)
 	case result.Result <= 0:
 		s.ended = true
 		return l.settle(s)
@@ -214,16 +224,13 @@ func (l *proactor) sent(s *stream, result uring.CQE) error {
 			l.giveBack(p)
 		}
 		s.answers = s.answers[:1]
-		// The standing request would never end by itself: nobody hangs up on it.
-		if err := unix.Shutdown(s.fd, unix.SHUT_RD); err != nil && !errors.Is(err, unix.ENOTCONN) {
-			return fmt.Errorf("shutdown: %w", err)
-		}
 	}
 	l.giveBack(s.answers[0])
-	if s.answers = s.answers[1:]; len(s.answers) > 0 {
-		return l.send(s)
+	if s.answers = s.answers[1:]; len(s.answers) == 0 {
+		s.answers = nil
+	} else if err := l.send(s); err != nil {
+		return err
 	}
-	s.answers = nil
 	if err := l.settle(s); err != nil {
 		return err
 	}
@@ -236,20 +243,30 @@ func (l *proactor) giveBack(p piece) {
 	}
 }
 
-// settle decides what a stream does next when something of it has ended: receive
-// again, which a stream with its own buffer can do only when that is sent, or
-// close.
+// settle decides what a stream does next after something of it has ended: go on
+// receiving or stop, or close when nothing is under way any more.
 func (l *proactor) settle(s *stream) error {
+	wanted := !s.ended && len(s.answers) < l.ahead
 	switch {
-	case s.receiving, s.ended && len(s.answers) > 0:
+	case s.receiving && (wanted || s.cancelled):
 		return nil
-	case s.ended:
-		l.streams[s.fd] = nil
-		return l.request(closing, uring.OpClose, s.fd, nil)
-	case s.starved, l.buffers == nil && len(s.answers) > 0:
+	case s.receiving:
+		return l.cancel(s)
+	case wanted && !s.starved:
+		return l.receive(s)
+	case !s.ended || len(s.answers) > 0:
 		return nil
 	}
-	return l.receive(s)
+	l.streams[s.fd] = nil
+	return l.request(closing, uring.OpClose, s.fd, nil)
+}
+
+// cancel takes back the request for input, which ends with ECANCELED.
+func (l *proactor) cancel(s *stream) error {
+	s.cancelled = true
+	return l.request(cancelling, uring.OpCancel, s.fd, func(sqe *uring.SQE) {
+		sqe.FD, sqe.Addr = -1, token(receiving, s.fd)
+	})
 }
 
 // resume lets those receive again that found no buffer, now that some are back.
@@ -259,9 +276,9 @@ func (l *proactor) resume() error {
 	for _, s := range waiting {
 		s.starved = false
 		if s.ended {
-			continue
+			continue // and closed by now, if nothing of it was under way
 		}
-		if err := l.receive(s); err != nil {
+		if err := l.settle(s); err != nil {
 			return err
 		}
 	}

@@ -71,6 +71,8 @@ func (c Column) pretty(v float64) string {
 	switch {
 	case math.IsNaN(v):
 		return ""
+	case c == Threads:
+		return grouped(v, 0)
 	case c == IdleCPU:
 		return strconv.FormatFloat(v, 'f', 3, 64)
 	}

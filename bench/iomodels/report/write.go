@@ -29,5 +29,14 @@ func Write(dir, heading string, rows []Row) error {
 			return fmt.Errorf("results: %w", err)
 		}
 	}
+	drawn, err := charts(rows)
+	if err != nil {
+		return err
+	}
+	for _, c := range drawn {
+		if err := c.save(dir); err != nil {
+			return err
+		}
+	}
 	return nil
 }

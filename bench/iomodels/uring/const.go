@@ -29,6 +29,7 @@ const (
 // Operations.
 const (
 	OpAccept = 13 // IORING_OP_ACCEPT, 5.5
+	OpCancel = 14 // IORING_OP_ASYNC_CANCEL, 5.5
 	OpClose  = 19 // IORING_OP_CLOSE, 5.6
 	OpSend   = 26 // IORING_OP_SEND, 5.6
 	OpRecv   = 27 // IORING_OP_RECV, 5.6

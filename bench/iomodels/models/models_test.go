@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -58,8 +59,9 @@ type server struct {
 	pid     int
 }
 
-// start runs a model until the test ends. Anything it prints to standard error
-// fails the test: a race, a panic, an error.
+// start runs a model until the test ends, and skips the test where this kernel
+// lacks what the model needs. Anything else that it prints to standard error fails
+// the test: a race, a panic, an error.
 func start(t *testing.T, model string) server {
 	t.Helper()
 	var printed bytes.Buffer
@@ -74,42 +76,47 @@ func start(t *testing.T, model string) server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	end := sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	unavailable := false
+	t.Cleanup(func() {
+		end()
+		if printed.Len() > 0 && !unavailable {
+			t.Errorf("the server says: %s", printed.String())
+		}
+	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if strings.HasPrefix(printed.String(), ErrUnavailable.Error()) {
-			return // the test was skipped
-		}
-		if printed.Len() > 0 {
-			t.Errorf("the server says: %s", printed.String())
-		}
-	})
 	s := server{strings.TrimSpace(line), cmd.Process.Pid}
-	s.skipUnlessAvailable(t, model)
+	if err := s.exchange(); err != nil {
+		end()
+		if unavailable = strings.HasPrefix(printed.String(), ErrUnavailable.Error()); unavailable {
+			t.Skipf("%s: %s", model, printed.String())
+		}
+		t.Fatal(err)
+	}
 	return s
 }
 
-// skipUnlessAvailable has one exchange: a model that this kernel lacks ends
-// instead, with a message that start knows.
-func (s server) skipUnlessAvailable(t *testing.T, model string) {
-	t.Helper()
+// exchange fails if the model has ended.
+func (s server) exchange() error {
 	conn, err := net.Dial("tcp", s.address)
-	if err == nil {
-		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err = conn.Write([]byte("x")); err == nil {
-			_, err = io.ReadFull(conn, make([]byte, 1))
-		}
-	}
 	if err != nil {
-		t.Skipf("%s is not available here: %v", model, err)
+		return err
 	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("x")); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(conn, make([]byte, 1))
+	return err
 }
 
 // dial connects; what takes too long fails.
@@ -304,20 +311,20 @@ func testReset(t *testing.T, s server) {
 
 // testDescriptors waits until the server has no more open than before.
 func testDescriptors(t *testing.T, s server) {
-	mostly := func() int {
-		open, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(s.pid), "fd"))
+	open := func() int {
+		entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(s.pid), "fd"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(open)
+		return len(entries)
 	}
-	// Connections of the cases before are closed by their cleanup, just now.
+	// Those of the cases before were closed when the cases ended.
 	conn := s.dial(t)
 	say(t, conn, "ready\n")
 	hear(t, conn, "READY\n")
-	for deadline := time.Now().Add(patience); mostly() > 20; {
+	for deadline := time.Now().Add(patience); open() > 20; {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d descriptors are open, of a few connections", mostly())
+			t.Fatalf("%d descriptors are open, of a few connections", open())
 		}
 		say(t, conn, "tick\n")
 		hear(t, conn, "TICK\n")

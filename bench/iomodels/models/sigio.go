@@ -35,6 +35,10 @@ func serveSIGIO(s Server) error {
 	if err := l.notify(s.Listener); err != nil {
 		return err
 	}
+	// For clients that came before signals were asked for, none will be sent.
+	if err := acceptAll(s.Listener, l.welcome); err != nil {
+		return err
+	}
 	for {
 		signals, err := queue.wait()
 		if err != nil {
@@ -101,7 +105,7 @@ func (l *sigio) turn(c *conn) error {
 	return closeFD(c.fd)
 }
 
-// welcome has a turn at once, for what came before signals were asked for.
+// welcome has a turn at once, for what has come already, as above.
 func (l *sigio) welcome(fd int) error {
 	if err := l.notify(fd); err != nil {
 		return errors.Join(err, closeFD(fd))

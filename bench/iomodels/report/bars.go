@@ -26,16 +26,17 @@ func (b *bars) Plot(c draw.Canvas, p *plot.Plot) {
 	text := p.X.Tick.Label
 	text.XAlign, text.YAlign = draw.XLeft, draw.YCenter
 	text.Font.Size = vg.Points(9)
+	lift := vg.Points(1.5) // the middle of a line of digits is above that of letters
 	for place, v := range b.values {
 		y := toY(float64(place)) + b.offset
 		left, right := c.Min.X, toX(math.Max(v, p.X.Min))
 		if math.IsNaN(v) {
-			c.FillText(text, vg.Point{X: left + vg.Points(4), Y: y}, "—")
+			c.FillText(text, vg.Point{X: left + vg.Points(4), Y: y + lift}, "—")
 			continue
 		}
 		low, high := y-b.width/2, y+b.width/2
 		c.FillPolygon(b.colour, []vg.Point{{X: left, Y: low}, {X: right, Y: low}, {X: right, Y: high}, {X: left, Y: high}})
-		c.FillText(text, vg.Point{X: right + vg.Points(4), Y: y}, b.label(v))
+		c.FillText(text, vg.Point{X: right + vg.Points(4), Y: y + lift}, b.label(v))
 	}
 }
 

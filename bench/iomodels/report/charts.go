@@ -26,10 +26,10 @@ type chart struct {
 }
 
 const (
-	panelWidth  = 4.1 * vg.Inch
-	chartHeight = 4.6 * vg.Inch
-	legendWidth = 1.55 * vg.Inch
-	titleHeight = 0.38 * vg.Inch
+	panelWidth  = 4.3 * vg.Inch
+	chartHeight = 5.6 * vg.Inch
+	legendWidth = 1.75 * vg.Inch
+	titleHeight = 0.5 * vg.Inch
 	dpi         = 110
 )
 
@@ -155,6 +155,7 @@ func (c *chart) draw(dc draw.Canvas) {
 	}
 	c.legend.Top, c.legend.Left = true, true
 	c.legend.TextStyle.Font.Size = vg.Points(11)
+	c.legend.TextStyle.Font.Variant = sans
 	c.legend.Padding = vg.Points(4)
 	c.legend.ThumbnailWidth = vg.Points(30)
 	c.legend.Draw(draw.Crop(dc, dc.Size().X-legendWidth+vg.Points(8), 0, 0, -titleHeight-vg.Points(24)))

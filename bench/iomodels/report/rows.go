@@ -132,10 +132,7 @@ func median(values []float64) float64 {
 var errCSV = errors.New("not a table of this program")
 
 func header() []string {
-	names := []string{"experiment", "model", "idle", "active"}
-	for c := range columns {
-		names = append(names, c.String())
-	}
+	names := append([]string{"experiment", "model", "idle", "active"}, columnNames()...)
 	return append(names, "runs", "note")
 }
 

@@ -76,11 +76,16 @@ func logarithmic(axis *plot.Axis, lowest, highest float64) {
 	axis.Min, axis.Max = lowest, highest
 }
 
+// sans is the variant of the built-in font that reads best when it is small.
+const sans = "Sans"
+
 // decent sets what all panels have in common.
 func decent(p *plot.Plot) {
 	p.Title.TextStyle.Font.Size = vg.Points(12)
-	p.Title.Padding = vg.Points(6)
+	p.Title.TextStyle.Font.Variant = sans
+	p.Title.Padding = vg.Points(8)
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font.Variant, axis.Tick.Label.Font.Variant = sans, sans
 		axis.Label.TextStyle.Font.Size = vg.Points(11)
 		axis.Tick.Label.Font.Size = vg.Points(10)
 		axis.Padding = 0

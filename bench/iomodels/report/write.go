@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -11,11 +13,12 @@ import (
 const (
 	CSVFile   = "results.csv"
 	TableFile = "results.md"
+	PageFile  = "README.md" // brought up to date if it is there
 )
 
 // Write writes the results into a directory: the CSV file, the tables, and the
-// charts as PNG and SVG.
-func Write(dir, heading string, rows []Row) error {
+// charts as PNG and SVG. machine says where and how they came to be.
+func Write(dir, machine string, rows []Row) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
@@ -23,11 +26,14 @@ func Write(dir, heading string, rows []Row) error {
 	if err := WriteCSV(&table, rows); err != nil {
 		return err
 	}
-	text := "# Results\n\n" + heading + "\n\n" + Markdown(rows)
+	text := "# Results\n\n" + machine + "\n\n" + Markdown(rows)
 	for name, content := range map[string][]byte{CSVFile: table.Bytes(), TableFile: []byte(text)} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
 			return fmt.Errorf("results: %w", err)
 		}
+	}
+	if err := refreshFile(filepath.Join(dir, PageFile), machine, rows); err != nil {
+		return err
 	}
 	drawn, err := charts(rows)
 	if err != nil {
@@ -37,6 +43,24 @@ func Write(dir, heading string, rows []Row) error {
 		if err := c.save(dir); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func refreshFile(path, machine string, rows []Row) error {
+	page, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	fresh, err := Refresh(string(page), machine, rows)
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(fresh), 0o666); err != nil {
+		return fmt.Errorf("page: %w", err)
 	}
 	return nil
 }

@@ -101,6 +101,7 @@ func (m *measurement) with(ctx context.Context, model string, take func(context.
 	before := len(m.samples)
 	takeErr := take(ctx, s, model)
 	stopErr := s.stop()
+	m.explain(s, before)
 	switch {
 	case errors.Is(stopErr, models.ErrUnavailable):
 		m.missing[model] = true
@@ -113,6 +114,17 @@ func (m *measurement) with(ctx context.Context, model string, take func(context.
 		return fmt.Errorf("%s: %w", model, errors.Join(takeErr, stopErr))
 	}
 	return nil
+}
+
+// explain replaces what the generator saw go wrong by what the server has said of
+// it, now that all it said has been read.
+func (m *measurement) explain(s *server, from int) {
+	note := s.note(saysNote)
+	for i := range m.samples[from:] {
+		if row := &m.samples[from+i]; note != "" && row.Note != "" {
+			row.Note = note
+		}
+	}
 }
 
 // rung measures one server with so many idle connections: at rest, and then with
@@ -159,7 +171,7 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 		return row, 0, err
 	}
 	if r.Opened < key.Idle {
-		row.Note = s.trouble(r, key.Idle)
+		row.Note = trouble(r, key.Idle)
 	}
 	row.Values[report.Threads] = float64(after.threads)
 	if r.Opened >= 100 { // for fewer, what was there before weighs more
@@ -176,9 +188,9 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 }
 
 // trouble says in a few words why not all connections are served.
-func (s *server) trouble(r load.Report, wanted int) string {
-	if note := s.note(saysNote); note != "" {
-		return note
+func trouble(r load.Report, wanted int) string {
+	if r.Trouble == "" {
+		return "no answer while it was measured"
 	}
 	return fmt.Sprintf("%d of %d connections served: %s", r.Opened, wanted, r.Trouble)
 }
@@ -191,7 +203,7 @@ func (m *measurement) busy(s *server, g *generator, row *report.Row, c load.Comm
 		return err
 	}
 	if r.Trouble != "" || r.Requests == 0 {
-		row.Note = s.trouble(r, c.Active)
+		row.Note = trouble(r, c.Active)
 		m.samples = append(m.samples, *row)
 		return nil
 	}

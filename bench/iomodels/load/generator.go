@@ -4,6 +4,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -125,24 +126,41 @@ func (g *generator) open(count int, heavy bool) ([]*client, error) {
 }
 
 // firstAnswers waits until each has its answer, and closes those that get none.
+// The error is the first that befell one of them.
 func (g *generator) firstAnswers(opened []*client) (answered int, err error) {
 	last := time.Now()
-	for answered < len(opened) && err == nil && time.Since(last) < answerPatience {
-		err = g.wait(last.Add(answerPatience), func(*client) error {
+	for g.waiting(opened) > 0 && time.Since(last) < answerPatience {
+		waitErr := g.wait(last.Add(answerPatience), func(*client) error {
 			answered++
 			last = time.Now()
 			return nil
 		})
+		err = cmp.Or(err, waitErr)
 	}
-	if answered < len(opened) && err == nil {
-		err = errors.New("no answer")
+	if answered < len(opened) {
+		err = cmp.Or(err, errNoAnswer)
 	}
 	for _, c := range opened {
 		if c.received < len(c.answer) {
-			err = errors.Join(err, g.drop(c))
+			if err := g.drop(c); err != nil {
+				return answered, fmt.Errorf("close: %w", err)
+			}
 		}
 	}
 	return answered, err
+}
+
+var errNoAnswer = errors.New("no answer")
+
+// waiting counts those that are open and have no answer yet.
+func (g *generator) waiting(clients []*client) int {
+	count := 0
+	for _, c := range clients {
+		if g.clients[c.fd] == c && c.received < len(c.answer) {
+			count++
+		}
+	}
+	return count
 }
 
 // wait handles what is there, or else what comes first, until deadline at most.

@@ -84,16 +84,19 @@ func (l *readiness) await(c *conn) error {
 	return nil
 }
 
-// welcome registers a new connection. One that the backend cannot take is closed,
+// welcome registers a new connection. One that the kind cannot watch is closed,
 // and the others are served on.
 func (l *readiness) welcome(fd int) error {
 	_, err := l.waiter.Register(fd, selector.Read, &conn{fd: fd})
 	if err == nil {
 		return nil
 	}
+	if !errors.Is(err, selector.ErrTooManyFiles) {
+		return errors.Join(fmt.Errorf("register: %w", err), closeFD(fd))
+	}
 	if !l.refused {
 		l.refused = true
-		l.server.Note("%v: %d connections are open", err, l.waiter.Len()-1)
+		l.server.Note("ErrTooManyFiles at descriptor %d: %d connections are open and go on", fd, l.waiter.Len()-1)
 	}
 	return closeFD(fd)
 }

@@ -28,7 +28,7 @@ type chart struct {
 const (
 	panelWidth  = 4.3 * vg.Inch
 	chartHeight = 5.6 * vg.Inch
-	legendWidth = 1.75 * vg.Inch
+	legendWidth = 1.95 * vg.Inch
 	titleHeight = 0.5 * vg.Inch
 	dpi         = 110
 )
@@ -83,14 +83,12 @@ func ladder(rows []Row, column Column) (chart, error) {
 	}
 	slices.Sort(steps)
 	c.legend = plot.NewLegend()
-	for i, active := range steps {
+	for _, active := range steps {
 		p := plot.New()
 		decent(p)
 		p.Title.Text = fmt.Sprintf("%d active", active)
 		p.X.Label.Text = "idle connections besides"
-		if i == 0 {
-			p.Y.Label.Text = column.title()
-		}
+		p.Y.Label.Text = column.title()
 		logarithmic(&p.X, 0.8, 14_000)
 		logarithmic(&p.Y, lowest/1.25, highest*1.25)
 		grid := plotter.NewGrid()
@@ -149,9 +147,8 @@ func (c *chart) draw(dc draw.Canvas) {
 	dc.FillText(heading, vg.Point{X: dc.Min.X + vg.Points(10), Y: dc.Max.Y - vg.Points(7)}, c.title)
 	area := draw.Crop(dc, vg.Points(8), -legendWidth, vg.Points(6), -titleHeight)
 	tiles := draw.Tiles{Rows: 1, Cols: len(c.panels), PadX: vg.Points(10)}
-	canvases := plot.Align([][]*plot.Plot{c.panels}, tiles, area)
 	for i, p := range c.panels {
-		p.Draw(canvases[0][i])
+		p.Draw(tiles.At(area, i, 0))
 	}
 	c.legend.Top, c.legend.Left = true, true
 	c.legend.TextStyle.Font.Size = vg.Points(11)

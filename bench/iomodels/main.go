@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -24,6 +23,7 @@ import (
 
 	"ftpd/bench/iomodels/load"
 	"ftpd/bench/iomodels/models"
+	"ftpd/bench/iomodels/report"
 )
 
 const (
@@ -62,7 +62,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if done {
 			return status
 		}
-		err = measureAll(ctx, o, stdout, notes)
+		if o.redraw {
+			err = report.Redraw(o.out)
+		} else {
+			err = measureAll(ctx, o, stdout, notes)
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -76,9 +80,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // options are the flags.
 type options struct {
-	out   string
-	model string
-	plan  plan
+	out    string
+	model  string
+	redraw bool
+	plan   plan
 }
 
 func parse(args []string, stderr io.Writer) (o options, status int, done bool) {
@@ -88,6 +93,7 @@ func parse(args []string, stderr io.Writer) (o options, status int, done bool) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.out, "out", "", "write results.csv, results.md and the charts into this `directory`; empty prints the table only")
 	flags.StringVar(&o.model, "model", "", "measure this `model` only")
+	flags.BoolVar(&o.redraw, "redraw", false, "measure nothing: bring the tables, charts and page in -out up to date with its results.csv")
 	flags.BoolVar(&quick, "quick", false, "one short round, within a minute")
 	flags.DurationVar(&limit, "limit", 0, "begin nothing after this `time`; 0 is 9m30s, or 50s with -quick")
 	if err := flags.Parse(args); err != nil {
@@ -97,7 +103,7 @@ func parse(args []string, stderr io.Writer) (o options, status int, done bool) {
 		return o, exitUsage, true
 	}
 	if _, known := models.Find(o.model); flags.NArg() > 0 || o.model != "" && !known {
-		fmt.Fprintf(stderr, "iomodels: unknown argument or model: %q %q\n", flags.Args(), o.model)
+		log.New(stderr, "iomodels: ", 0).Printf("unknown argument or model: %q %q", flags.Args(), o.model)
 		return o, exitUsage, true
 	}
 	o.plan = fullPlan()

@@ -239,7 +239,7 @@ func testHalfClose(t *testing.T, s server) {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(conn)
-	if err != nil || string(got) != strings.ToUpper(text) {
+	if want := strings.ToUpper(text); err != nil || string(got) != want {
 		t.Errorf("%d bytes and %v, want %d", len(got), err, len(text))
 	}
 }

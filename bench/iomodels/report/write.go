@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Names of the files that Write makes, besides the charts.
@@ -15,6 +16,36 @@ const (
 	TableFile = "results.md"
 	PageFile  = "README.md" // brought up to date if it is there
 )
+
+// tableHeading is above the line about the machine in the file of tables.
+const tableHeading = "# Results\n\n"
+
+// Redraw writes everything again that results.csv and the line about the machine
+// in results.md suffice for.
+func Redraw(dir string) error {
+	rows, machine, err := Load(dir)
+	if err != nil {
+		return err
+	}
+	return Write(dir, machine, rows)
+}
+
+// Load reads what Write has written.
+func Load(dir string) (rows []Row, machine string, err error) {
+	table, err := os.ReadFile(filepath.Join(dir, CSVFile))
+	if err != nil {
+		return nil, "", fmt.Errorf("results: %w", err)
+	}
+	if rows, err = ReadCSV(bytes.NewReader(table)); err != nil {
+		return nil, "", err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, TableFile))
+	if err != nil {
+		return nil, "", fmt.Errorf("results: %w", err)
+	}
+	machine, _, _ = strings.Cut(strings.TrimPrefix(string(text), tableHeading), "\n")
+	return rows, machine, nil
+}
 
 // Write writes the results into a directory: the CSV file, the tables, and the
 // charts as PNG and SVG. machine says where and how they came to be.
@@ -26,7 +57,7 @@ func Write(dir, machine string, rows []Row) error {
 	if err := WriteCSV(&table, rows); err != nil {
 		return err
 	}
-	text := "# Results\n\n" + machine + "\n\n" + Markdown(rows)
+	text := tableHeading + machine + "\n\n" + Markdown(rows)
 	for name, content := range map[string][]byte{CSVFile: table.Bytes(), TableFile: []byte(text)} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
 			return fmt.Errorf("results: %w", err)

@@ -177,7 +177,7 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 	if r.Opened >= 100 { // for fewer, what was there before weighs more
 		row.Values[report.User] = float64(after.user-before.user) / float64(r.Opened)
 	}
-	if r.Opened >= 1000 { // for fewer, the rest of the machine weighs more
+	if r.Opened >= 5000 { // for fewer, the rest of the machine weighs more
 		row.Values[report.Kernel] = float64(after.kernel-before.kernel) / float64(r.Opened)
 	}
 	if err := pause(ctx, m.plan.settle); err != nil {

@@ -14,6 +14,13 @@ func barColours() (plain, first, second color.Color) {
 	return color.RGBA{G: 0x72, B: 0xb2, A: 0xff}, color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff}, color.RGBA{R: 0xd5, G: 0x5e, A: 0xff}
 }
 
+// A bar alone, and each of a pair: far enough apart for a value behind either.
+const (
+	barWidth   = 14 * vg.Inch / 72
+	pairWidth  = 9 * vg.Inch / 72
+	pairOffset = 5.2 * vg.Inch / 72
+)
+
 // barPanel is a panel with the models on its vertical axis, the first on top.
 func barPanel(title, unit string, models []string) *plot.Plot {
 	p := plot.New()
@@ -64,18 +71,17 @@ func atRest(rows []Row) chart {
 	}
 	plain, first, second := barColours()
 	c := chart{name: "idle", title: "At rest, with 10,000 silent connections (select: 1,024 descriptors; thread-pool: 256 served): lower is better", legend: plot.NewLegend()}
-	width := vg.Points(13)
 
 	processor := barPanel("processor", "share of one processor", models)
 	share := fullest(rows, models, IdleCPU)
 	processor.X.Min, processor.X.Max = 0, 1.2
-	processor.Add(&bars{values: share, label: IdleCPU.pretty, colour: plain, width: width})
+	processor.Add(&bars{values: share, label: IdleCPU.pretty, colour: plain, width: barWidth})
 
 	memory := barPanel("memory", "bytes for each connection", models)
 	own, kernel := fullest(rows, models, User), fullest(rows, models, Kernel)
 	logarithmic(&memory.X, 100, 8*greatest(1000, own, kernel))
-	ownBars := &bars{values: own, label: User.pretty, colour: first, width: width * 0.55, offset: width * 0.3}
-	kernelBars := &bars{values: kernel, label: Kernel.pretty, colour: second, width: width * 0.55, offset: -width * 0.3}
+	ownBars := &bars{values: own, label: User.pretty, colour: first, width: pairWidth, offset: pairOffset}
+	kernelBars := &bars{values: kernel, label: Kernel.pretty, colour: second, width: pairWidth, offset: -pairOffset}
 	memory.Add(ownBars, kernelBars)
 	c.legend.Add("own memory", ownBars)
 	c.legend.Add("kernel, both ends", kernelBars)
@@ -83,7 +89,7 @@ func atRest(rows []Row) chart {
 	threads := barPanel("threads", "threads of the server", models)
 	count := fullest(rows, models, Threads)
 	logarithmic(&threads.X, 1, 8*greatest(10, count))
-	threads.Add(&bars{values: count, label: Threads.pretty, colour: plain, width: width})
+	threads.Add(&bars{values: count, label: Threads.pretty, colour: plain, width: barWidth})
 	c.panels = []*plot.Plot{processor, memory, threads}
 	return c
 }
@@ -97,11 +103,10 @@ func heavyChart(rows []Row) chart {
 	}
 	_, first, second := barColours()
 	c := chart{name: "heavy", title: "What 16 clients wait, and the same beside a client whose handler blocks for 50 ms: lower is better", legend: plot.NewLegend()}
-	width := vg.Points(12)
 	for _, column := range []Column{P50, P99} {
 		p := barPanel(map[Column]string{P50: "median (p50)", P99: "99 of 100 (p99)"}[column], "µs to the answer", models)
-		calm := &bars{values: ofModels(rows, models, Calm, column), label: column.pretty, colour: first, width: width * 0.55, offset: width * 0.3}
-		heavy := &bars{values: ofModels(rows, models, Heavy, column), label: column.pretty, colour: second, width: width * 0.55, offset: -width * 0.3}
+		calm := &bars{values: ofModels(rows, models, Calm, column), label: column.pretty, colour: first, width: pairWidth, offset: pairOffset}
+		heavy := &bars{values: ofModels(rows, models, Heavy, column), label: column.pretty, colour: second, width: pairWidth, offset: -pairOffset}
 		logarithmic(&p.X, 10, 8*greatest(1000, calm.values, heavy.values))
 		p.Add(calm, heavy)
 		if len(c.panels) == 0 {

@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -57,7 +58,8 @@ func (decades) Ticks(lowest, highest float64) []plot.Tick {
 			ticks = append(ticks, plot.Tick{Value: part * whole})
 		}
 	}
-	return ticks
+	// One beyond the end would not be drawn, and have room kept for it.
+	return slices.DeleteFunc(ticks, func(t plot.Tick) bool { return t.Value < lowest || t.Value > highest })
 }
 
 // short writes a round number as briefly as an axis needs it: 10k, 0.01.

@@ -37,15 +37,15 @@ const (
 func charts(rows []Row) ([]chart, error) {
 	var all []chart
 	for _, wanted := range []struct {
-		name, title string
-		column      Column
+		name, title, unit string
+		column            Column
 	}{
-		{"throughput", "Requests a second: higher is better", Requests},
-		{"latency-p50", "Median time to the answer: lower is better", P50},
-		{"latency-p99", "Time to the answer that 99 of 100 stay below: lower is better", P99},
-		{"cpu", "Processor time of the server for 100,000 requests: lower is better", CPU},
+		{"throughput", "Requests a second: higher is better", "requests/s", Requests},
+		{"latency-p50", "Median time to the answer: lower is better", "µs", P50},
+		{"latency-p99", "Time to the answer that 99 of 100 stay below: lower is better", "µs", P99},
+		{"cpu", "Processor time of the server for 100,000 requests: lower is better", "seconds", CPU},
 	} {
-		c, err := ladder(rows, wanted.column)
+		c, err := ladder(rows, wanted.column, wanted.unit)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func modelsOf(rows []Row, e Experiment) []string {
 
 // ladder has a panel for each number of active connections: one column of the
 // busy rows above the number of idle connections, a line for each model.
-func ladder(rows []Row, column Column) (chart, error) {
+func ladder(rows []Row, column Column, unit string) (chart, error) {
 	var c chart
 	busy := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
 		return r.Experiment != Busy || math.IsNaN(r.Values[column])
@@ -88,7 +88,7 @@ func ladder(rows []Row, column Column) (chart, error) {
 		decent(p)
 		p.Title.Text = fmt.Sprintf("%d active", active)
 		p.X.Label.Text = "idle connections besides"
-		p.Y.Label.Text = column.title()
+		p.Y.Label.Text = unit
 		logarithmic(&p.X, 0.8, 14_000)
 		logarithmic(&p.Y, lowest/1.25, highest*1.25)
 		grid := plotter.NewGrid()

@@ -85,7 +85,12 @@ var arrows = []arrow{
 		project: []string{"bench/iomodels/load", "bench/iomodels/models", "bench/iomodels/proc", "bench/iomodels/report"},
 		modules: []string{unix},
 	},
-	{from: "bench/iomodels/models", project: []string{"selector", "bench/iomodels/uring"}, modules: []string{unix}},
+	{
+		from:    "bench/iomodels/models",
+		project: []string{"selector", "bench/iomodels/uring"},
+		modules: []string{unix},
+		tests:   []string{"bench/iomodels/proc"},
+	},
 	{from: "bench/iomodels/uring", modules: []string{unix}},
 	{from: "bench/iomodels/load", project: []string{"bench/iomodels/proc"}, modules: []string{unix}},
 	{from: "bench/iomodels/proc", modules: []string{unix}},

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ftpd/bench/iomodels/proc"
 )
 
 const (
@@ -55,6 +57,7 @@ func serveForTest(name string) error {
 
 // server is a model in a process of its own: none can be stopped otherwise.
 type server struct {
+	model   string
 	address string
 	pid     int
 }
@@ -91,7 +94,7 @@ func start(t *testing.T, model string) server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server{strings.TrimSpace(line), cmd.Process.Pid}
+	s := server{model, strings.TrimSpace(line), cmd.Process.Pid}
 	if err := s.exchange(); err != nil {
 		end()
 		if unavailable = strings.HasPrefix(printed.String(), ErrUnavailable.Error()); unavailable {
@@ -286,6 +289,16 @@ func testNoReader(t *testing.T, s server) {
 	}
 	say(t, other, "still there?\n")
 	hear(t, other, "STILL THERE?\n")
+	restsMeanwhile(t, s, other)
+	if err := other.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	// Only now is it known that a server which gave the other its answer did not
+	// just have memory to spare.
+	for range 100 {
+		say(t, other, "still there?\n")
+		hear(t, other, "STILL THERE?\n")
+	}
 	want := strings.ToUpper(strings.Repeat(piece, sent/len(piece)+1)[:sent])
 	hear(t, stubborn, want)
 	if err := stubborn.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -293,6 +306,32 @@ func testNoReader(t *testing.T, s server) {
 	}
 	say(t, stubborn, "and on\n")
 	hear(t, stubborn, "AND ON\n")
+}
+
+// restsMeanwhile checks that a server that waits to write does not ask over and
+// over: what it uses in a tenth of a second is far from a tenth of a second.
+func restsMeanwhile(t *testing.T, s server, silent net.Conn) {
+	t.Helper()
+	if s.model == "busy-polling" {
+		return
+	}
+	before, err := proc.CPU(s.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%v, want silence", err)
+	}
+	after, err := proc.CPU(s.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used := after - before; used > 40*time.Millisecond {
+		t.Errorf("it used %v to wait for 100 ms", used)
+	}
 }
 
 func testReset(t *testing.T, s server) {

@@ -46,6 +46,9 @@ func queue(t *testing.T, r *Ring, sqe SQE) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if *next != (SQE{}) {
+		t.Fatalf("the entry holds what was in its place: %+v", *next)
+	}
 	*next = sqe
 }
 

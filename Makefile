@@ -9,6 +9,7 @@ FUZZTIME    ?= 30s
 BENCH       ?= .
 RUNS        ?= 5
 PEERFLAGS   ?=
+IOFLAGS     ?=
 
 LINT_VERSION := v2.15.0
 LINT         := $(BIN)/tools/$(LINT_VERSION)/golangci-lint
@@ -112,6 +113,11 @@ bench: ## run every benchmark that matches BENCH
 bench-peers: build ## measure ftpd, cp and rsync side by side, RUNS times each
 	@command -v rsync >/dev/null || { apt-get update && apt-get install -y rsync; } >/dev/null 2>&1 || echo "rsync is not installed: its rows are left out"
 	@cd bench && go run ./peers -bin ../$(BIN) -runs $(RUNS) $(PEERFLAGS)
+
+.PHONY: iomodels
+iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models
+	@cd bench && go build -o ../$(BIN)/iomodels ./iomodels
+	@$(BIN)/iomodels -out $(BIN)/io-models $(IOFLAGS)
 
 .PHONY: cover
 cover: ## total coverage, and bin/cover.html

@@ -31,6 +31,7 @@ var (
 	unix   = "golang.org/x/sys/unix"
 	xxh3   = "github.com/zeebo/xxh3"
 	cli    = "github.com/urfave/cli/v2"
+	gonum  = "gonum.org/v1/plot"
 )
 
 var arrows = []arrow{
@@ -79,6 +80,24 @@ var arrows = []arrow{
 	{from: "internal/demo", project: []string{"internal/trial"}},
 	{from: "internal/tally"},
 	{from: "bench/peers", project: []string{"internal/trial"}},
+	{
+		from:    "bench/iomodels",
+		project: []string{"bench/iomodels/load", "bench/iomodels/models", "bench/iomodels/proc", "bench/iomodels/report"},
+		modules: []string{unix},
+	},
+	{
+		from:    "bench/iomodels/models",
+		project: []string{"selector", "bench/iomodels/uring"},
+		modules: []string{unix},
+		tests:   []string{"bench/iomodels/proc"},
+	},
+	{from: "bench/iomodels/uring", modules: []string{unix}},
+	{from: "bench/iomodels/load", project: []string{"bench/iomodels/proc"}, modules: []string{unix}},
+	{from: "bench/iomodels/proc", modules: []string{unix}},
+	{
+		from:    "bench/iomodels/report",
+		modules: []string{gonum, gonum + "/plotter", gonum + "/vg", gonum + "/vg/draw", gonum + "/vg/vgimg", gonum + "/vg/vgsvg"},
+	},
 	{from: ".", modules: []string{}},
 }
 

@@ -309,12 +309,25 @@ func testNoReader(t *testing.T, s server) {
 }
 
 // restsMeanwhile checks that a server that waits to write does not ask over and
-// over: what it uses in a tenth of a second is far from a tenth of a second.
+// over: once it has done what was left to do, what it uses in a tenth of a second is
+// far from a tenth of a second.
 func restsMeanwhile(t *testing.T, s server, silent net.Conn) {
 	t.Helper()
 	if s.model == "busy-polling" {
 		return
 	}
+	used := time.Hour
+	for deadline := time.Now().Add(patience); used > 40*time.Millisecond; {
+		if time.Now().After(deadline) {
+			t.Fatalf("it used %v to wait for 100 ms", used)
+		}
+		used = usedWhileSilent(t, s, silent)
+	}
+}
+
+// usedWhileSilent returns the processor time of a server in a tenth of a second.
+func usedWhileSilent(t *testing.T, s server, silent net.Conn) time.Duration {
+	t.Helper()
 	before, err := proc.CPU(s.pid)
 	if err != nil {
 		t.Fatal(err)
@@ -329,9 +342,7 @@ func restsMeanwhile(t *testing.T, s server, silent net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used := after - before; used > 40*time.Millisecond {
-		t.Errorf("it used %v to wait for 100 ms", used)
-	}
+	return after - before
 }
 
 func testReset(t *testing.T, s server) {

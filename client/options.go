@@ -26,7 +26,7 @@ type Options struct {
 	// server digests, removes or commits, its answer to a PING counts. The
 	// default is 60 seconds.
 	Timeout time.Duration
-	// InFlight is the most requests in flight, 1 to 65535; the default is 128.
+	// InFlight is the most requests in flight, 1 to 65535; the default is 512.
 	// The server may allow fewer.
 	InFlight int
 	// Dial connects; the default is that of net.Dialer.
@@ -101,21 +101,23 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files at work at once in a tree; the default is 64
+	Workers    int             // files at work at once in a tree; the default is 64 to get and 512 to put
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists
 }
 
-const defaultWorkers = 64
+// To put takes more at once than to get: what waits at the server for its disk is
+// made durable together.
+const (
+	defaultGetWorkers = 64
+	defaultPutWorkers = 512
+)
 
 func (o *TransferOptions) withDefaults() TransferOptions {
 	var filled TransferOptions
 	if o != nil {
 		filled = *o
-	}
-	if filled.Workers <= 0 {
-		filled.Workers = defaultWorkers
 	}
 	if filled.Progress == nil {
 		filled.Progress = noProgress{}

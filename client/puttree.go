@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"ftpd/protocol"
 )
 
 const (
@@ -16,6 +18,9 @@ const (
 	walkers = 8
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
+	// largeAtOnce is how many files of more than a block are put at once: each holds
+	// a block, and a few keep the connection busy.
+	largeAtOnce = 16
 )
 
 // PutTree makes remote a copy of the directory local: remote is made with its
@@ -30,7 +35,7 @@ const (
 // of a directory that cannot be made nothing is tried. Any other error, such
 // as that of the connection or of ctx, ended the tree early.
 func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
-	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
+	t := &treePutter{tree: newTree(ctx, c, remote, local, o, defaultPutWorkers), large: make(chan struct{}, largeAtOnce)}
 	t.changed.L = &t.walking
 	if err := t.open(); err != nil {
 		t.end(err)
@@ -45,6 +50,7 @@ func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferO
 
 type treePutter struct {
 	*tree
+	large chan struct{} // holds a token for each file at work of more than a block
 
 	walking sync.Mutex
 	changed sync.Cond       // pending or busy changed
@@ -246,6 +252,10 @@ func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
 
 // transfer stores one file.
 func (t *treePutter) transfer(j job) (Result, error) {
+	if j.size > protocol.BlockSize {
+		t.large <- struct{}{}
+		defer func() { <-t.large }()
+	}
 	dir, name := split(j.path)
 	in, err := t.dirs.use(dir)
 	if err != nil {

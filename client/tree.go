@@ -35,8 +35,11 @@ type job struct {
 	size int64
 }
 
-func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
+func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions, workers int) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
+	if t.options.Workers <= 0 {
+		t.options.Workers = workers
+	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)
 	return t

@@ -21,7 +21,7 @@ type Config struct {
 	LowWater        int                // bytes of queued output below which a session is asked for more, default 512 KiB
 	QuickWorkers    int                // goroutines of the quick lane, default 16
 	TransferWorkers int                // goroutines of the transfer lane, default 8
-	CommitWorkers   int                // goroutines of the commit lane, default 64
+	CommitWorkers   int                // goroutines of the commit lane, default 512
 	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
 	DrainTimeout    time.Duration      // how long a shutdown waits for what is in flight, default 30 s
 	HoldTimeout     time.Duration      // how long memory may wait for a peer while others wait for memory, default 10 s
@@ -40,7 +40,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LowWater, 512<<10)
 	setDefault(&c.QuickWorkers, 16)
 	setDefault(&c.TransferWorkers, 8)
-	setDefault(&c.CommitWorkers, 64)
+	setDefault(&c.CommitWorkers, 512)
 	setDefault(&c.SlowWorkers, max(2, runtime.GOMAXPROCS(0)/2))
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.HoldTimeout, 10*time.Second)

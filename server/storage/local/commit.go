@@ -43,6 +43,8 @@ func unlinked(fd int) bool {
 
 func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.Info, published bool, err error) {
 	s := st.store
+	s.gate.enter()
+	defer s.gate.leave()
 	parent, err := st.openParent()
 	if err != nil {
 		return info, false, err
@@ -51,13 +53,13 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	if err := st.dress(fd, &parent, attributes); err != nil {
 		return info, false, err
 	}
-	if err := s.durable(fd, idOf(&parent.stat).device); err != nil {
+	if err := s.gate.outside(func() error { return s.durable(fd, idOf(&parent.stat).device) }); err != nil {
 		return info, false, err
 	}
 	if err := st.moveTo(place{&parent, base(st.path)}); err != nil {
 		return info, false, err
 	}
-	if err := s.durableDirectory(&parent); err != nil {
+	if err := s.gate.outside(func() error { return s.durableDirectory(&parent) }); err != nil {
 		return info, true, err
 	}
 	// Not before now: rename(2) and link(2) change a file's ctime, and so its ETag.

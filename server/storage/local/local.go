@@ -63,6 +63,7 @@ type Store struct {
 	options Options
 	locks   stripes
 	syncs   syncGroups
+	gate    gate
 
 	mu       sync.Mutex
 	instance *instance             // nil until the first Create
@@ -79,7 +80,7 @@ func Open(dir string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
-	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}}
+	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, gate: make(gate, atOnce)}
 	if err := s.openTop(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)

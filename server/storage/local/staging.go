@@ -39,6 +39,8 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 	if path == storage.Root {
 		return nil, s.fail(path, unix.EISDIR)
 	}
+	s.gate.enter()
+	defer s.gate.leave()
 	parent, err := s.parentOf(path, options)
 	if err != nil {
 		return nil, s.fail(path, err)
@@ -214,6 +216,8 @@ func (s *Store) enlist(st *staging) error {
 
 // WriteAt implements [storage.Staging].
 func (st *staging) WriteAt(p []byte, offset int64) (int, error) {
+	st.store.gate.enter()
+	defer st.store.gate.leave()
 	n, err := st.writeAt(p, offset)
 	return n, st.store.fail(st.path, err)
 }

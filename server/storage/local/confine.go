@@ -25,17 +25,27 @@ const privateMode = unix.S_ISVTX | 0o700
 
 // directory is an open directory below the root, or the root.
 type directory struct {
-	file   *os.File
+	file   *os.File    // or else
+	raw    int         // a descriptor that is this directory's own
 	stat   unix.Stat_t // as it was when it was opened
 	path   storage.Path
 	shared bool // not to be closed by who uses it
 }
 
-func (d *directory) fd() int { return int(d.file.Fd()) }
+func (d *directory) fd() int {
+	if d.file != nil {
+		return int(d.file.Fd())
+	}
+	return d.raw
+}
 
 func (d *directory) close() {
-	if !d.shared {
+	switch {
+	case d.shared:
+	case d.file != nil:
 		_ = d.file.Close()
+	default:
+		_ = unix.Close(d.raw)
 	}
 }
 
@@ -51,22 +61,27 @@ func (s *Store) openDirectory(path storage.Path) (directory, error) {
 		}
 		return d, err
 	}
-	// O_NONBLOCK means nothing for a directory, and spares the four fcntl(2)
-	// calls by which os sets it and takes it back.
-	file, err := s.root.OpenFile(string(path), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	d, err := s.openBelow(path)
 	if err != nil {
 		return directory{}, err
 	}
-	d := directory{file: file, path: path}
 	if err := unix.Fstat(d.fd(), &d.stat); err != nil {
-		_ = file.Close()
+		d.close()
 		return directory{}, err
 	}
 	if uint32(d.stat.Mode)&0o7777 == privateMode {
-		_ = file.Close()
+		d.close()
 		return directory{}, errPrivate
 	}
 	return d, nil
+}
+
+// openByRoot is openBelow by os.Root, which opens component after component.
+func (s *Store) openByRoot(path storage.Path) (directory, error) {
+	// O_NONBLOCK means nothing for a directory, and spares the four fcntl(2)
+	// calls by which os sets it and takes it back.
+	file, err := s.root.OpenFile(string(path), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	return directory{file: file, path: path}, err
 }
 
 // lookInto returns the ENOENT of a directory that was removed while it is

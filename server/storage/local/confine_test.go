@@ -401,3 +401,21 @@ func (w *world) flip(t *testing.T, stop *atomic.Bool) {
 		}
 	}
 }
+
+// The same refusals without openat2(2), as on other systems.
+func TestConfinementInSteps(t *testing.T) {
+	inSteps.Store(true)
+	defer inSteps.Store(false)
+	for name, test := range map[string]func(*testing.T){
+		"link on the way":     TestNothingLeadsOutThroughALinkOnTheWay,
+		"link at the end":     TestNothingLeadsOutThroughALinkAtTheEnd,
+		"every link out":      TestEveryLinkOutIsRefusedAtTheEnd,
+		"refused or replaced": TestLinksAtTheEndAreRefusedOrReplaced,
+		"links inside":        TestLinksInsideAreFollowed,
+		"links to nowhere":    TestLinksThatGoNowhere,
+		"links to staging":    TestNoLinkLeadsToStaging,
+		"links that flip":     TestLinksThatFlip,
+	} {
+		t.Run(name, test)
+	}
+}

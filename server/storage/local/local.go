@@ -33,6 +33,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"ftpd/server/storage"
 
@@ -64,6 +65,9 @@ type Store struct {
 	locks   stripes
 	syncs   syncGroups
 	gate    gate
+	// inSteps is set once the kernel has refused openat2(2) itself: before Linux 5.6
+	// (ENOSYS), and where a seccomp filter does not know it (EPERM).
+	inSteps atomic.Bool
 
 	mu       sync.Mutex
 	instance *instance             // nil until the first Create

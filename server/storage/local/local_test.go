@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,12 +36,16 @@ func TestConformance(t *testing.T) {
 
 // open opens a store that is closed with the test, if not before. Whatever the
 // test did, no staging file and no descriptor may be left then.
+// inSteps has open return stores that do without openat2(2).
+var inSteps atomic.Bool
+
 func open(t testing.TB, dir string, options Options) *Store {
 	t.Helper()
 	s, err := Open(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.inSteps.Store(inSteps.Load())
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -46,6 +46,20 @@ func fill(t *testing.T, st storage.Staging) {
 	t.Fatal("the disk does not fill up")
 }
 
+// putSmall stores a file for which Create does not ask whether there is room.
+func putSmall(s *Store, target storage.Path) error {
+	st, err := s.Create(target, storage.CreateOptions{Size: 5000})
+	if err != nil {
+		return err
+	}
+	if _, err := st.WriteAt(make([]byte, 5000), 0); err != nil {
+		_ = st.Abort() // the first error is the one to tell
+		return err
+	}
+	_, err = st.Commit(storage.Attributes{})
+	return err
+}
+
 func TestFullDisk(t *testing.T) {
 	for _, sub := range []string{"", "/mounted"} {
 		dir := t.TempDir()
@@ -59,8 +73,9 @@ func TestFullDisk(t *testing.T) {
 		st, err := s.Create(target, storage.CreateOptions{Size: -1})
 		check(t, err)
 		fill(t, st)
-		_, err = s.Create(target, storage.CreateOptions{Size: 1})
+		_, err = s.Create(target, storage.CreateOptions{Size: 100 << 10})
 		wantError(t, "Create on a full disk", err, storage.ErrNoSpace)
+		wantError(t, "a small file on a full disk", putSmall(s, target), storage.ErrNoSpace)
 		check(t, st.Abort())
 
 		if got := storagetest.Get(t, s, target); got != "old" {

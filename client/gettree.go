@@ -80,6 +80,7 @@ func (t *treeGetter) entry(e Entry) bool {
 		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid, Message: unsafeReason(e.Path)})
 	case e.Err != nil:
 		t.failed(e.Path, e.Err)
+	case !t.selected(e.Path, e.Kind):
 	case e.Kind == Directory:
 		return t.mkdir(e)
 	case e.Kind == File:

@@ -231,6 +231,7 @@ func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
 	switch kind := e.Type(); {
 	case strings.HasPrefix(e.Name(), reserved):
 		t.skipped(path, "reserved name")
+	case (kind.IsDir() || kind.IsRegular()) && !t.selected(path, kindOf(kind)):
 	case kind.IsDir():
 		if t.known[path] { // the map is complete, and only read
 			t.push(path)
@@ -248,6 +249,13 @@ func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
 		t.skipped(path, Special.String())
 	}
 	return true
+}
+
+func kindOf(mode fs.FileMode) Kind {
+	if mode.IsDir() {
+		return Directory
+	}
+	return File
 }
 
 // transfer stores one file.

@@ -76,6 +76,11 @@ func (t *tree) enqueue(j job) bool {
 	}
 }
 
+// selected asks TransferOptions.Select.
+func (t *tree) selected(path string, kind Kind) bool {
+	return t.options.Select == nil || t.options.Select(path, kind)
+}
+
 // finish waits for the workers.
 func (t *tree) finish() {
 	close(t.jobs)

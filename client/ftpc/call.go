@@ -21,6 +21,7 @@ type call struct {
 	client *client.Client // nil until connect
 	begun  time.Time
 
+	uploads    bool         // a mirror goes to the server
 	failures   atomic.Int64 // the errors that noted printed
 	summarized bool         // the summary was printed
 

@@ -35,6 +35,7 @@ type fileRecord struct {
 	Digest      string       `json:"digest,omitempty"` // hexadecimal
 	Seconds     *float64     `json:"seconds,omitempty"`
 	Skipped     string       `json:"skipped,omitempty"`
+	Action      string       `json:"action,omitempty"` // of mirror --dry-run: "mkdir", "copy" or "remove"
 	Error       *errorRecord `json:"error,omitempty"`
 }
 

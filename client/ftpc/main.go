@@ -85,6 +85,7 @@ func newApp(out *console) *cli.App {
 			mvCommand(out),
 			mkdirCommand(out),
 			sumCommand(out),
+			mirrorCommand(out),
 			pingCommand(out),
 			completionCommand(out),
 		},

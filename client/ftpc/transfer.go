@@ -108,7 +108,7 @@ func enumerate(parts []string) string {
 
 // source is the end of a transfer that it reads from.
 func (c *call) source(event client.FileEvent) string {
-	if c.Command.Name == "put" {
+	if c.Command.Name == "put" || c.uploads {
 		return event.Local
 	}
 	return event.Remote

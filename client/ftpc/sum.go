@@ -14,14 +14,20 @@ func sumCommand(out *console) *cli.Command {
 	return &cli.Command{
 		Name:        "sum",
 		Usage:       "print the digests of files on the server",
-		ArgsUsage:   "[--json] PATH...",
+		ArgsUsage:   "[--json] PATH... | --check LIST",
 		Description: "The server computes them; get and put report the same digest with --json.",
-		Flags:       []cli.Flag{jsonFlag()},
-		Action:      action(out, runSum),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "compare with the lines in `LIST` that sum has printed; - is standard input"},
+			jsonFlag(),
+		},
+		Action: action(out, runSum),
 	}
 }
 
 func runSum(c *call) error {
+	if c.IsSet("check") {
+		return checkSums(c)
+	}
 	sources, err := c.sources()
 	if err != nil {
 		return err

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"ftpd/client"
+	"ftpd/internal/command"
+	"ftpd/protocol"
+)
+
+// checkSums compares the files of a list, which sum has printed, with the server's.
+func checkSums(c *call) error {
+	if err := c.need(0, 0); err != nil {
+		return err
+	}
+	list, err := readSums(c.String("check"))
+	if err != nil {
+		return err
+	}
+	if _, err := c.connectTargets(); err != nil {
+		return err
+	}
+	results := make([]string, len(list))
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	err = each(c, order, func(ctx context.Context, i int) error {
+		sum, err := c.client.Sum(ctx, list[i].path)
+		switch {
+		case err != nil:
+			return failed(list[i].path, err)
+		case sum.Digest.String() != list[i].digest:
+			results[i] = "FAILED"
+			return failed(list[i].path, errOtherContent)
+		}
+		results[i] = "OK"
+		return nil
+	})
+	for i, result := range results {
+		if result != "" {
+			c.out.printf("%s: %s\n", c.out.name(list[i].path), result)
+		}
+	}
+	return err
+}
+
+// errOtherContent has the exit status of damage.
+var errOtherContent error = &otherContentError{}
+
+type otherContentError struct{}
+
+func (*otherContentError) Error() string { return "it has another digest" }
+
+// Is makes another content the same as a damaged one.
+func (*otherContentError) Is(target error) bool { return target == client.ErrIntegrity }
+
+// listedSum is a line of a list.
+type listedSum struct{ digest, path string }
+
+// readSums reads a list, from standard input where it is -.
+func readSums(name string) ([]listedSum, error) {
+	var r io.Reader = os.Stdin
+	if name != dash {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, failed(name, &client.LocalError{Op: "open", Path: name, Err: err})
+		}
+		defer f.Close()
+		r = f
+	}
+	var list []listedSum
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 4*protocol.MaxPath)
+	for n := 1; lines.Scan(); n++ {
+		sum, ok := parseSum(lines.Text())
+		if !ok {
+			return nil, failed(name, fmt.Errorf("line %d is not as sum prints it", n))
+		}
+		list = append(list, sum)
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, failed(name, fmt.Errorf("line %d is not as sum prints it", len(list)+1))
+	case err != nil:
+		return nil, failed(name, &client.LocalError{Op: "read", Path: name, Err: err})
+	case len(list) == 0:
+		return nil, failed(name, command.Usagef("--check: %s names no file", name))
+	}
+	return list, nil
+}
+
+// parseSum reads what printSum and oneLine write.
+func parseSum(line string) (listedSum, bool) {
+	rest, escaped := strings.CutPrefix(line, `\`)
+	digest, name, ok := strings.Cut(rest, "  ")
+	if raw, err := hex.DecodeString(digest); !ok || err != nil || len(raw) != protocol.DigestLen || name == "" {
+		return listedSum{}, false
+	}
+	if escaped {
+		name = strings.NewReplacer(`\\`, "\\", `\n`, "\n", `\r`, "\r").Replace(name)
+	}
+	return listedSum{strings.ToLower(digest), name}, true
+}

@@ -164,7 +164,7 @@ func (h *honest) answer(f protocol.Frame) {
 		}
 		meta := metaOfFile(content)
 		if !ok {
-			meta.Kind = protocol.Directory
+			meta.Kind, meta.Mode = protocol.Directory, 0o750
 		}
 		h.send(f.Request, meta)
 	case protocol.OpList:

@@ -161,9 +161,11 @@ func (d *localDirs) finishOne(m *madeDir) error {
 		return err
 	}
 	defer d.release(dir)
-	err = dir.root.Chmod(".", m.mode)
+	// The time comes first, because the mode may take the right to search the
+	// directory, without which its owner cannot name it as ".".
+	err = dir.root.Chtimes(".", m.mtime, m.mtime)
 	if err == nil {
-		err = dir.root.Chtimes(".", m.mtime, m.mtime)
+		err = dir.root.Chmod(".", m.mode)
 	}
 	if err != nil {
 		return localError("set mode and time of", localPath(d.base, m.path), err)

@@ -95,6 +95,14 @@ func plant(t *testing.T, dir string, odd bool) {
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "read-only"), 0o755) })
 }
 
+// writable lets its owner replace what a directory holds, and remove it.
+func writable(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Error(err)
+	}
+}
+
 // A tree comes as it is: bytes, names, modes, times, empty directories; what
 // is no file is skipped and told.
 func TestGetTree(t *testing.T) {
@@ -144,6 +152,7 @@ func TestGetTree(t *testing.T) {
 	if int64(calls.Load()) != files+3 {
 		t.Errorf("OnFile was called %d times", calls.Load())
 	}
+	writable(t, filepath.Join(local, "read-only"))
 	again, err := c.GetTree(limit(t), "tree", local, nil) // merges
 	if err != nil || again.Files != files {
 		t.Error(again, err)

@@ -130,6 +130,41 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// A source may rest for longer than a server waits for a silent client, however
+// long this side would wait: it is pinged meanwhile.
+func TestPingWhileSourceRests(t *testing.T) {
+	for name, timeout := range map[string]time.Duration{"short": time.Minute, "long": time.Hour, "none": -1} {
+		t.Run(name, func(t *testing.T) {
+			r, w := io.Pipe()
+			o := peerOptions{options: Options{Timeout: timeout}, limits: func(l *limits) { l.pingAfter = 10 * time.Millisecond }}
+			c := withPeer(t, o, func(p *peer) {
+				put := p.expect(protocol.OpPut)
+				p.send(put.Request, protocol.Ready{})
+				p.expect(protocol.OpData)
+				for range 3 {
+					f := p.expect(protocol.OpPing)
+					p.send(f.Request, protocol.Pong{Content: f.Payload})
+				}
+				_ = w.Close() // never fails
+				for f, ok := p.next(); ok; f, ok = p.next() {
+					switch f.Opcode {
+					case protocol.OpPing:
+						p.send(f.Request, protocol.Pong{Content: f.Payload})
+					case protocol.OpEnd:
+						p.send(put.Request, protocol.OK{Count: protocol.BlockSize + 1})
+					}
+				}
+			})
+			go func() { _, _ = w.Write(bytesOf(protocol.BlockSize + 1)) }()
+			ctx := limit(t)
+			defer context.AfterFunc(ctx, func() { _ = w.CloseWithError(ctx.Err()) })() // never fails
+			if _, err := c.Put(ctx, "a", r, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A server that is dead answers no PING either.
 func TestImpatience(t *testing.T) {
 	o := peerOptions{options: Options{Timeout: 40 * time.Millisecond}}

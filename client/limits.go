@@ -29,6 +29,11 @@ type limits struct {
 	// patienceAlone is the same while no other call is open. A server gives
 	// up on a client that takes nothing for a minute.
 	patienceAlone time.Duration
+	// pingAfter is the silence after which, and before half as long again, a
+	// PING shows the server that a client which has nothing to send yet is
+	// there. A server gives up on a silent one after a minute, whatever this
+	// side's timeout is.
+	pingAfter time.Duration
 	// closeWait bounds what Close waits for.
 	closeWait time.Duration
 	// lastWords is how long a server that takes no more bytes may still say
@@ -45,6 +50,7 @@ func defaultLimits() limits {
 		lateMost:      64 << 20,
 		patience:      100 * time.Millisecond,
 		patienceAlone: 10 * time.Second,
+		pingAfter:     20 * time.Second,
 		closeWait:     5 * time.Second,
 		lastWords:     time.Second,
 	}

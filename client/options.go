@@ -23,8 +23,9 @@ type Options struct {
 	DialTimeout time.Duration
 	// Timeout is how long a connection with open requests may be silent: when
 	// no byte comes or goes for so long, it fails with ErrTimeout. While the
-	// server digests, removes or commits, its answer to a PING counts. The
-	// default is 60 seconds.
+	// server digests, removes or commits, its answer to a PING counts; so it
+	// does while a source rests, which servers are shown by PING whatever the
+	// timeout. The default is 60 seconds.
 	Timeout time.Duration
 	// InFlight is the most requests in flight, 1 to 65535; the default is 512.
 	// The server may allow fewer.

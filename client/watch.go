@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// watch fails a connection on which requests are open and nothing moves. Its
-// timer runs only while requests are open. Its lock is taken before that of
-// the connection.
+// watch fails a connection on which requests are open and nothing moves, and
+// sends a PING where that is no fault of the server: for its answer, and for
+// the server, which gives up on a silent client too. Its timer runs only while
+// requests are open. Its lock is taken before that of the connection.
 type watch struct {
-	conn    *conn
-	timeout time.Duration // 0 is no limit
-	count   atomic.Int64  // grows whenever bytes move
-	held    atomic.Bool   // the reader waits for a caller: silence is our own
+	conn   *conn
+	period time.Duration // of the timer's ticks
+	ticks  int           // quiet ticks that are too many; 0 is no limit
+	count  atomic.Int64  // grows whenever bytes move
+	held   atomic.Bool   // the reader waits for a caller: silence is our own
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -23,11 +25,20 @@ type watch struct {
 	quiet   int   // ticks since count grew
 }
 
-// ticks is how often a timeout is divided to look for movement.
-const ticks = 4
+const (
+	// minTicks is into how many parts a timeout is divided at least to look
+	// for movement.
+	minTicks = 4
+	// pingTicks is how many quiet ticks come before a PING.
+	pingTicks = 2
+)
 
 func (w *watch) init(c *conn, timeout time.Duration) {
-	w.conn, w.timeout = c, timeout
+	w.conn, w.period = c, c.limits.pingAfter/pingTicks
+	if timeout > 0 {
+		w.ticks = max(minTicks, int((timeout-1)/w.period)+1)
+		w.period = timeout / time.Duration(w.ticks)
+	}
 }
 
 // moved tells that n bytes, or so, came or went.
@@ -35,9 +46,6 @@ func (w *watch) moved(n int) { w.count.Add(int64(n)) }
 
 // start is called when the first request is opened.
 func (w *watch) start() {
-	if w.timeout == 0 {
-		return
-	}
 	w.moved(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,9 +53,9 @@ func (w *watch) start() {
 	case w.armed || w.stopped:
 		return
 	case w.timer == nil:
-		w.timer = time.AfterFunc(w.timeout/ticks, w.tick)
+		w.timer = time.AfterFunc(w.period, w.tick)
 	default:
-		w.timer.Reset(w.timeout / ticks)
+		w.timer.Reset(w.period)
 	}
 	w.armed = true
 }
@@ -82,15 +90,13 @@ func (w *watch) stalled() bool {
 	} else {
 		w.quiet++
 	}
-	switch w.quiet {
-	case ticks:
+	switch {
+	case w.ticks > 0 && w.quiet == w.ticks:
 		return true
-	case ticks / 2:
-		if w.conn.patient() {
-			w.conn.ping(0)
-			w.seen++ // writing it is no sign of life; the PONG is
-		}
+	case w.quiet == pingTicks && w.conn.patient():
+		w.conn.ping(0)
+		w.seen++ // writing it is no sign of life; the PONG is
 	}
-	w.timer.Reset(w.timeout / ticks)
+	w.timer.Reset(w.period)
 	return false
 }

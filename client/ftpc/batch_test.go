@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ftpd/client"
+	"ftpd/protocol"
 )
 
 func testCall(t *testing.T) (*call, *strings.Builder) {
@@ -59,22 +60,29 @@ func TestEach(t *testing.T) {
 	}
 }
 
-// A lost connection ends the batch, and is told once.
+// A connection that is lost, or that the server has ended, ends the batch and
+// is told once.
 func TestEachStopsWithTheConnection(t *testing.T) {
-	c, printed := testCall(t)
-	lost := &client.NetworkError{Op: "read", Err: errors.New("reset")}
-	var tried atomic.Int64
-	err := inOrder(c, make([]int, 1000), func(ctx context.Context, _ int) error {
-		if tried.Add(1) == 5 {
-			return lost
-		}
-		return ctx.Err()
-	})
-	if !errors.Is(err, lost) || printed.String() != "" {
-		t.Errorf("%v, printed %q", err, printed.String())
-	}
-	if n := tried.Load(); n > 6 {
-		t.Errorf("%d were tried", n)
+	for name, lost := range map[string]error{
+		"lost":  &client.NetworkError{Op: "read", Err: errors.New("reset")},
+		"ended": ended(protocol.Busy, true, "out of memory"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, printed := testCall(t)
+			var tried atomic.Int64
+			err := inOrder(c, make([]int, 1000), func(ctx context.Context, _ int) error {
+				if tried.Add(1) == 5 {
+					return lost
+				}
+				return ctx.Err()
+			})
+			if !errors.Is(err, lost) || printed.String() != "" {
+				t.Errorf("%v, printed %q", err, printed.String())
+			}
+			if n := tried.Load(); n > 6 {
+				t.Errorf("%d were tried", n)
+			}
+		})
 	}
 }
 

@@ -88,7 +88,16 @@ func fatal(err error) bool {
 			return true
 		}
 	}
-	return false
+	return endedByServer(err) != nil
+}
+
+// endedByServer returns what a server said of the whole connection when it
+// ended that, whatever the code; nil where it did not.
+func endedByServer(err error) *client.Error {
+	if remote, ok := errors.AsType[*client.Error](err); ok && remote.Op == "connection" {
+		return remote
+	}
+	return nil
 }
 
 var connectionEnds = []error{
@@ -104,6 +113,9 @@ func connectionStatus(err error) status {
 		return statusPermission
 	case errors.Is(err, client.ErrProtocol):
 		return statusOther
+	}
+	if remote := endedByServer(err); remote != nil && !remote.Retry {
+		return remoteStatus(err)
 	}
 	return statusNetwork
 }

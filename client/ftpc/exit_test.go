@@ -20,6 +20,12 @@ func refused(code protocol.Code, sentence string) error {
 	return &client.Error{Op: "get", Path: "a", Code: code, Message: sentence}
 }
 
+// ended is what every request fails with once the server has ended the
+// connection.
+func ended(code protocol.Code, retry bool, sentence string) error {
+	return fmt.Errorf("get a: %w", &client.Error{Op: "connection", Code: code, Retry: retry, Message: sentence})
+}
+
 func unreachable(err error) error {
 	return &client.NetworkError{Op: "dial", Address: "h:1", Err: &net.OpError{Op: "dial", Err: err}}
 }
@@ -65,6 +71,10 @@ func TestErrors(t *testing.T) {
 		{"timeout", unreachable(context.DeadlineExceeded), statusTimeout, message{text: "timed out waiting for " + loopback, hint: "--timeout sets how long to wait"}},
 		{"shutting down", refused(protocol.ShuttingDown, "x"), statusNetwork, message{text: loopback + " is shutting down", hint: "run the same command again later"}},
 		{"busy", refused(protocol.Busy, "too many clients"), statusNetwork, message{text: "too many clients (" + loopback + ")", hint: "run the same command again later"}},
+		{"ended by the server", ended(protocol.Busy, true, "out of memory"), statusNetwork, message{text: "out of memory (" + loopback + ")", hint: "run the same command again later"}},
+		{"ended without a word", ended(protocol.Busy, true, ""), statusNetwork, message{text: "busy (" + loopback + ")", hint: "run the same command again later"}},
+		{"ended in earnest", ended(protocol.Unsupported, false, "no such version"), statusOther, message{text: "no such version (" + loopback + ")"}},
+		{"ended by a breach", ended(protocol.Protocol, false, "PONG came unasked"), statusOther, message{text: "PONG came unasked (" + loopback + ")"}},
 		{"some", &batchError{failed: 2, total: 3}, statusSomeFailed, message{text: "2 of 3 failed"}},
 		{"tree", failed("t", tree(refused(protocol.Permission, "x"), missingHere())), statusSomeFailed, message{name: "t", text: "2 failed"}},
 		{"tree cut off", tree(missingHere(), unreachable(syscall.ECONNREFUSED)), statusNetwork, message{text: "no server answers at " + loopback, hint: "start one with: ftpd --root DIR"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,10 +135,19 @@ func connectionWords(err error, address string) (text, hint string) {
 	case errors.Is(err, client.ErrShuttingDown):
 		return address + " is shutting down", sameCommand + " later"
 	case errors.As(err, &remote):
-		return visible(remote.Message) + " (" + address + ")", ""
+		if remote.Retry {
+			hint = sameCommand + " later"
+		}
+		return said(cmp.Or(remote.Message, codeWords(remote.Code)), address), hint
 	}
 	return visible(err.Error()), ""
 }
+
+// said is a sentence of a server.
+func said(sentence, address string) string { return visible(sentence) + " (" + address + ")" }
+
+// codeWords stand in for a sentence that a server left out.
+func codeWords(code protocol.Code) string { return strings.ReplaceAll(code.String(), "_", " ") }
 
 // startHint tells how to start a server, where that is up to the reader.
 func startHint(address string) string {
@@ -198,10 +208,7 @@ func (s setting) remoteWords(err *client.Error) (text, hint string) {
 	if below { // the hint would be for the name printed before
 		hint = ""
 	}
-	if sentence == "" {
-		sentence = strings.ReplaceAll(err.Code.String(), "_", " ")
-	}
-	return visible(sentence) + " (" + s.address + ")", hint
+	return said(cmp.Or(sentence, codeWords(err.Code)), s.address), hint
 }
 
 // clean returns a server's sentence without the name that is printed before it,

@@ -85,7 +85,7 @@ type PutOptions struct {
 	// unknown, as a negative value always is. A reader with more or fewer
 	// bytes than its size is a LocalError that wraps ErrChanged.
 	Size       int64
-	Mode       fs.FileMode // permission bits; 0 is the server's default
+	Mode       fs.FileMode // permission bits; 0 is the server's default, so that no file is stored without any
 	Mtime      time.Time   // the zero time is that of the commit
 	CreateOnly bool        // fail with ErrExists where the path is taken
 	IfMatch    uint64      // the ETag that the path must have; 0 is any

@@ -269,8 +269,14 @@ func (s *Session) retire(id uint32) {
 		s.requests = s.requests[:last]
 		break
 	}
-	if s.state == draining && len(s.requests) == 0 {
+	if len(s.requests) > 0 {
+		return
+	}
+	switch {
+	case s.state == draining:
 		s.finish(s.drainFor)
+	case s.state == ready && s.config.IdleTimeout > 0 && (s.config.StallTimeout == 0 || s.config.IdleTimeout < s.config.StallTimeout):
+		s.deadline(s.config.IdleTimeout) // the deadline that add has set is later
 	}
 }
 

@@ -197,3 +197,18 @@ func TestEOF(t *testing.T) {
 		t.Errorf("answered with %s, closed for %q %q", f.Opcode, h.finished, h.aborted)
 	}
 }
+
+// TestIdleSoonerThanStall has an idle connection closed in its time also where a
+// request had set a later deadline.
+func TestIdleSoonerThanStall(t *testing.T) {
+	h := greeted(t, func(c *session.Config) { c.IdleTimeout, c.StallTimeout = 3*time.Second, time.Minute })
+	h.exchange(protocol.Append(nil, 1, protocol.Stat{Path: "."}))
+	if wait := h.deadline.Sub(h.now); wait > 3*time.Second {
+		t.Errorf("the deadline is in %v", wait)
+	}
+	h.now = h.now.Add(4 * time.Second)
+	h.session.Expire(h.now)
+	if h.finished != "idle timeout" {
+		t.Errorf("closed for %q", h.finished)
+	}
+}

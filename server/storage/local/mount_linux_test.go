@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -177,84 +176,4 @@ func TestStagingNamedThroughAMount(t *testing.T) {
 	wantError(t, "Open", err, fs.ErrPermission)
 	_, err = s.Stat("mounted/link", true)
 	wantError(t, "Stat", err, fs.ErrPermission)
-}
-
-// asNobody runs do without the privilege to read and write everything. The
-// thread has another file system user then (setfsuid(2)), and ends with do.
-func asNobody(t *testing.T, do func()) {
-	t.Helper()
-	done := make(chan bool)
-	go func() {
-		runtime.LockOSThread()
-		_, _ = unix.SetfsuidRetUid(65534)
-		now, _ := unix.SetfsuidRetUid(65534)
-		if now == 65534 {
-			do()
-		}
-		done <- now == 65534
-	}()
-	if !<-done {
-		t.Skip("cannot become another user")
-	}
-}
-
-// reachable makes a temporary directory that another user reaches.
-func reachable(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
-		check(t, os.Chmod(d, 0o755))
-	}
-	return dir
-}
-
-func TestWithoutPermission(t *testing.T) {
-	dir := reachable(t)
-	write(t, dir+"/closed/f", "x")
-	write(t, dir+"/names/f", "x")
-	write(t, dir+"/open/f", "x")
-	write(t, dir+"/open/secret", "x")
-	check(t, os.Chmod(dir+"/open/secret", 0o600))
-	check(t, os.Chmod(dir, 0o777)) // staging is possible
-	check(t, os.Chmod(dir+"/closed", 0o700))
-	check(t, os.Chmod(dir+"/names", 0o744))
-	asNobody(t, func() {
-		s := open(t, dir, Options{})
-		entries := storagetest.Walk(t, s, storage.Root, true)
-		for name, bad := range map[string]bool{"closed": true, "names": false, "names/f": true, "open": false, "open/f": false} {
-			if entry, ok := entries[name]; !ok || (entry.Err != nil) != bad {
-				t.Errorf("%s: %+v", name, entry)
-			}
-		}
-		if entries["closed"].Kind != storage.Directory {
-			t.Errorf("closed: %+v", entries["closed"])
-		}
-		_, open := s.Open("open/secret")
-		_, list := s.List("closed", false)
-		_, create := s.Create("open/f", storage.CreateOptions{})
-		_, remove := s.Remove(t.Context(), "open/f", false)
-		_, tree := s.Remove(t.Context(), "closed", true)
-		for what, err := range map[string]error{
-			"Open": open, "List": list, "Create": create, "Remove": remove, "Remove of a tree": tree,
-			"Mkdir": s.Mkdir("open/d", 0, false), "Rename": s.Rename("open/f", "open/g", storage.RenameOptions{}),
-		} {
-			wantError(t, what, err, fs.ErrPermission)
-		}
-	})
-}
-
-// TestRootThatIsNotWritable has a directory below it that is: the server says
-// why nothing can be uploaded.
-func TestRootThatIsNotWritable(t *testing.T) {
-	dir := reachable(t)
-	check(t, os.Mkdir(dir+"/incoming", 0o755))
-	check(t, os.Chmod(dir+"/incoming", 0o777))
-	asNobody(t, func() {
-		s := open(t, dir, Options{})
-		_, err := s.Create("incoming/f", storage.CreateOptions{})
-		wantError(t, "Create", err, fs.ErrPermission)
-		if err != nil && !strings.Contains(err.Error(), stagingDirectory) {
-			t.Error(err)
-		}
-	})
 }

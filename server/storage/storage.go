@@ -67,7 +67,8 @@ type File interface {
 	// ReadAt is that of io.ReaderAt.
 	ReadAt(p []byte, offset int64) (int, error)
 	// Stat describes the file as it is now, so that a caller sees by the ETag
-	// whether it changed since the last time.
+	// whether it changed since the last time. That it was replaced or removed
+	// under its path changes nothing of what is read here, and so no ETag.
 	Stat() (Info, error)
 	Close() error
 }

@@ -96,8 +96,9 @@ type Staging interface {
 	// storage was told otherwise), puts it under its path in one step and
 	// makes that durable too. On an error nothing is left behind and the path
 	// is as it was; only where the very last step fails, the new file is
-	// there and may not survive a power failure. Parents that were made stay.
-	// It waits for each WriteAt under way; later ones are fs.ErrClosed.
+	// there and may not survive a power failure. Parents that it made go too,
+	// unless somebody else relies on them by now. It waits for each WriteAt
+	// under way; later ones are fs.ErrClosed.
 	Commit(attributes Attributes) (Info, error)
 	// Abort forgets the file. After Commit or Abort it does nothing.
 	Abort() error

@@ -64,6 +64,7 @@ type Store struct {
 	options Options
 	locks   stripes
 	syncs   syncGroups
+	fresh   fresh
 	gate    gate
 	// inSteps is set once the kernel has refused openat2(2) itself: before Linux 5.6
 	// (ENOSYS), and where a seccomp filter does not know it (EPERM).

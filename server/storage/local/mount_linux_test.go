@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -16,8 +17,13 @@ import (
 // mount puts an empty tmpfs of a mebibyte at path until the test ends.
 func mount(t *testing.T, path string) {
 	t.Helper()
+	mountWith(t, path, "size=1m,mode=0755")
+}
+
+func mountWith(t *testing.T, path, options string) {
+	t.Helper()
 	check(t, os.MkdirAll(path, 0o755))
-	if err := unix.Mount("tmpfs", path, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
+	if err := unix.Mount("tmpfs", path, "tmpfs", 0, options); err != nil {
 		t.Skip("cannot mount a tmpfs:", err)
 	}
 	t.Cleanup(func() {
@@ -86,6 +92,30 @@ func TestFullDisk(t *testing.T) {
 		}
 		check(t, s.Close())
 		wantNoLitter(t, dir)
+	}
+}
+
+// TestNoRoomForParents has a file system that takes fewer files and directories than
+// are to be made: what was made on the way does not stay.
+func TestNoRoomForParents(t *testing.T) {
+	for inodes := 6; inodes < 10; inodes++ {
+		dir := t.TempDir()
+		mountWith(t, dir, fmt.Sprintf("nr_inodes=%d", inodes))
+		write(t, dir+"/f", "")
+		s := open(t, dir, Options{})
+		err := s.Mkdir("p/q/r/s/t/u/v/w", 0, true)
+		wantError(t, "Mkdir", err, storage.ErrNoSpace)
+		err = s.Rename("f", "p/q/r/s/t/u/v/w/f", storage.RenameOptions{Parents: true})
+		wantError(t, "Rename", err, storage.ErrNoSpace)
+		st, err := s.Create("p/q/r/s/f", storage.CreateOptions{Parents: true})
+		if err == nil {
+			_, err = st.Commit(storage.Attributes{})
+		}
+		wantError(t, "Commit", err, storage.ErrNoSpace)
+		if _, err := os.Lstat(dir + "/p"); err == nil {
+			t.Errorf("%d inodes: directories stay of what failed", inodes)
+		}
+		check(t, s.Close())
 	}
 }
 

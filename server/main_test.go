@@ -87,8 +87,13 @@ func (l *logBuffer) String() string {
 // run starts ftpd on a directory and waits until it serves.
 func run(t testing.TB, root string, flags ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, root: root, log: &logBuffer{}}
-	d.cmd = exec.Command(ftpd, append([]string{"--root", root, "--listen", "127.0.0.1:0"}, flags...)...)
+	return begin(t, root, exec.Command(ftpd, append([]string{"--root", root, "--listen", "127.0.0.1:0"}, flags...)...))
+}
+
+// begin is run with a command of one's own.
+func begin(t testing.TB, root string, command *exec.Cmd) *daemon {
+	t.Helper()
+	d := &daemon{t: t, root: root, log: &logBuffer{}, cmd: command}
 	d.cmd.Stderr = d.log
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {

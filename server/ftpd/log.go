@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
+
+// logPatience is how long the end of the process waits for the log to be
+// written: whoever reads it may have stopped, and never come back.
+const logPatience = time.Second
 
 // logBacklog bounds the lines that wait to be written.
 const logBacklog = 4096
@@ -58,12 +63,20 @@ func (w *logWriter) run(to io.Writer) {
 	}
 }
 
-// Close writes what waits and ends the goroutine. Lines that come later are
-// lost.
-func (w *logWriter) Close() {
+// Close writes what waits, for at most limit, and reports whether all was
+// written; where it was not, the goroutine stays behind. Lines that come later
+// are lost.
+func (w *logWriter) Close(limit time.Duration) bool {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	close(w.lines)
-	<-w.done
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }

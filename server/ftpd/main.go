@@ -54,8 +54,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// complain says a line, unless nobody takes it: the exit status tells it too.
 func complain(to io.Writer, line string) {
-	_, _ = fmt.Fprintln(to, line) // the exit status tells it too
+	w := newLogWriter(to)
+	_, _ = fmt.Fprintln(w, line) // it never fails
+	w.Close(logPatience)
 }
 
 // serve is the action: it returns when the server has drained.
@@ -70,7 +73,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	logs := newLogWriter(stderr)
-	defer logs.Close()
+	defer logs.Close(logPatience)
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}

@@ -26,8 +26,8 @@ type Use uint8
 
 // The uses.
 const (
-	Control Use = iota // what is read to learn what a client wants
-	Bulk               // content of files and of listings
+	Control Use = iota // what is small: requests, listings, small files
+	Bulk               // blocks of large files
 	uses
 )
 

@@ -15,10 +15,12 @@ const acceptBudget = 128
 // listener is the listening socket. It rests while the process is out of
 // descriptors: a level-triggered selector would report it again and again.
 type listener struct {
-	loop   *Loop
-	fd     int
-	active bool
-	timer  timer
+	loop    *Loop
+	fd      int
+	active  bool
+	crowded bool // it rests until some whom the server is too full for have gone
+	behind  bool // it has rested, and some wait still
+	timer   timer
 }
 
 func (l *listener) resume() error {
@@ -39,6 +41,7 @@ func (l *listener) close() {
 		return
 	}
 	l.pause()
+	l.crowded = false
 	l.loop.timers.remove(&l.timer)
 	_ = unix.Close(l.fd)
 	l.fd = -1
@@ -46,6 +49,7 @@ func (l *listener) close() {
 
 // expire ends a rest.
 func (l *listener) expire(now time.Time) {
+	l.crowded = false
 	if err := l.resume(); err != nil {
 		l.loop.config.Logger.Error("cannot accept again", "error", err)
 		l.loop.timers.set(&l.timer, now.Add(l.loop.config.AcceptPause))
@@ -57,29 +61,54 @@ func (l *listener) accept() {
 		if l.fd < 0 {
 			return
 		}
+		if l.loop.ceiling.crowded() {
+			l.crowded = true
+			l.rest(errCrowded)
+			return
+		}
 		fd, sa, err := accept(l.fd)
 		switch {
 		case err == nil:
 			tune(fd)
 			l.loop.add(fd, fromSockaddr(sa))
 		case errors.Is(err, unix.EAGAIN):
+			l.caughtUp()
 			return
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO):
 			continue // that one has gone already (accept(2))
 		default: // EMFILE, ENFILE, ENOBUFS, ENOMEM: others are served meanwhile
-			l.loop.config.Logger.Warn("accepting rests", "error", err, "for", l.loop.config.AcceptPause)
-			l.rest()
+			l.rest(err)
 			return
 		}
 	}
 	if _, err := l.loop.selector.Modify(l.fd, selector.Read, l); err != nil { // tell of the others, if any
-		l.loop.config.Logger.Error("cannot go on accepting", "error", err)
-		l.rest()
+		l.rest(err)
 	}
 }
 
-// rest stops accepting for a while.
-func (l *listener) rest() {
+// rest stops accepting for a while. The log tells when that begins, however
+// often it is prolonged, and when it is over.
+func (l *listener) rest(why error) {
+	if !l.behind {
+		l.behind = true
+		l.loop.config.Logger.Warn("accepting rests", "error", why)
+	}
 	l.pause()
 	l.loop.timers.set(&l.timer, l.loop.now.Add(l.loop.config.AcceptPause))
+}
+
+// caughtUp is called when nobody waits to be accepted.
+func (l *listener) caughtUp() {
+	if l.behind {
+		l.behind = false
+		l.loop.config.Logger.Info("accepting goes on")
+	}
+}
+
+// makeRoom ends a rest at once when there is room to tell another client that
+// the server is full.
+func (l *listener) makeRoom() {
+	if l.crowded && !l.loop.ceiling.crowded() {
+		l.loop.timers.set(&l.timer, l.loop.now)
+	}
 }

@@ -19,7 +19,7 @@ type Loop struct {
 	config   Config
 	selector *selector.Selector
 	edge     bool // the selector tells of a change only
-	limit    int  // of the descriptors that the selector takes; 0 is none
+	ceiling  ceiling
 	offload  *offload
 	buffers  buffers
 	timers   timers
@@ -69,7 +69,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(listenFD))
 	}
-	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), limit: s.Kind().Limit(), buffers: buffers{limit: config.Memory}}
+	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), ceiling: newCeiling(s.Kind().Limit()), buffers: buffers{limit: config.Memory}}
 	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
@@ -126,11 +126,12 @@ func (l *Loop) Run() error {
 	for err == nil && !l.finished() {
 		err = l.round()
 	}
+	l.listener.close()
+	reason := l.cutFor(err)
 	for _, c := range l.conns {
-		c.Abort(ReasonDrainTimeout)
+		c.Abort(reason)
 	}
 	l.bury()
-	l.listener.close()
 	l.finishJobs()
 	return errors.Join(err, l.selector.Close())
 }
@@ -283,6 +284,8 @@ func (l *Loop) remove(c *Conn) {
 	l.conns[c.index], last.index = last, c.index
 	l.conns[len(l.conns)-1] = nil
 	l.conns = l.conns[:len(l.conns)-1]
+	l.ceiling.count(c.fd, -1)
+	l.listener.makeRoom()
 	l.stats.conns.Store(int64(len(l.conns)))
 }
 
@@ -295,7 +298,8 @@ func (l *Loop) add(fd int, peer netip.AddrPort) {
 		moved:     l.now,
 	}
 	c.timer.owner = c
-	full := len(l.conns) >= l.config.MaxClients || l.limit > 0 && fd >= l.limit
+	full := len(l.conns) >= l.config.MaxClients || l.ceiling.above(fd)
+	l.ceiling.count(fd, +1)
 	c.session = l.config.NewSession(Peer{Address: peer, Full: full})
 	l.conns = append(l.conns, c)
 	l.stats.conns.Store(int64(len(l.conns)))

@@ -33,6 +33,7 @@ type echo struct {
 
 	onResume func()
 	greedy   bool
+	stubborn bool
 }
 
 func (e *echo) resume() {
@@ -93,7 +94,13 @@ func (e *echo) Resume(time.Time)                    { e.resume() }
 func (e *echo) Holding() time.Time                  { return time.Time{} }
 func (e *echo) EOF(time.Time)                       { e.link.Finish(reactor.ReasonEOF) }
 func (e *echo) Expire(time.Time)                    { e.link.Abort("too late") }
-func (e *echo) Drain(time.Time)                     { e.say("bye"); e.link.Finish("drained") }
+
+func (e *echo) Drain(time.Time) {
+	if !e.stubborn {
+		e.say("bye")
+		e.link.Finish("drained")
+	}
+}
 
 func (e *echo) Input(time.Time) []byte {
 	if e.input == nil {
@@ -139,6 +146,9 @@ func (e *echo) Received(now time.Time, n int) {
 	case 'G': // all the memory there is, from now on
 		e.greedy = true
 		e.resume()
+	case 'S': // stay until cut
+		e.stubborn = true
+		e.say("S")
 	case 'H': // hold up everybody
 		<-e.config.held
 	case 'L': // last words, with input still unread
@@ -183,7 +193,9 @@ func start(t *testing.T, config reactor.Config) *running {
 		}
 	}
 	config.NewSession = e.session
-	config.Logger = slog.New(slog.DiscardHandler)
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
 	loop, err := reactor.New(fd, config)
 	if err != nil {
 		t.Fatal(err)
@@ -404,6 +416,23 @@ func TestShutdown(t *testing.T) {
 	r.done <- nil
 	if _, err := net.Dial("tcp", r.address); err == nil {
 		t.Error("it still listens")
+	}
+}
+
+// TestCutReasons ends loops that have connections still.
+func TestCutReasons(t *testing.T) {
+	for want, end := range map[reactor.Reason]func(r *running){
+		reactor.ReasonAbort:        func(r *running) { r.Abort() },
+		reactor.ReasonDrainTimeout: func(r *running) { r.Shutdown() },
+	} {
+		r := start(t, reactor.Config{DrainTimeout: time.Nanosecond})
+		conn := r.dial(t)
+		say(t, conn, "S") // stays when asked to drain
+		hear(t, conn, "S")
+		end(r)
+		if got := r.reason(conn); got != want {
+			t.Errorf("closed for %q, not %q", got, want)
+		}
 	}
 }
 

@@ -94,6 +94,7 @@ const (
 	ReasonReset         Reason = "reset"          // reading or writing failed
 	ReasonInternal      Reason = "internal error" // a handler panicked
 	ReasonDrainTimeout  Reason = "drain timeout"  // still busy when the time to drain was over
+	ReasonAbort         Reason = "abort"          // the server ends at once
 	ReasonMemory        Reason = "memory timeout" // held memory too long that others wait for
-	ReasonSelectorError Reason = "selector error" // the descriptor could not be watched
+	ReasonSelectorError Reason = "selector error" // the descriptor could not be watched, or none could
 )

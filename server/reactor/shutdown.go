@@ -31,6 +31,19 @@ func (l *Loop) finished() bool {
 	return l.draining && len(l.conns) == 0 && l.jobs == 0
 }
 
+// cutFor names why what is still connected when Run returns is cut; err is that
+// of the selector.
+func (l *Loop) cutFor(err error) Reason {
+	switch {
+	case err != nil:
+		return ReasonSelectorError
+	case l.abort.Load():
+		return ReasonAbort
+	default:
+		return ReasonDrainTimeout
+	}
+}
+
 // finishJobs waits for jobs that outlived their connections, so that what they
 // hold is cleaned up, but not longer than LingerTimeout: a disk may be stuck.
 // Then it ends the pool.

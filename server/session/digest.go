@@ -38,7 +38,7 @@ func readFull(file storage.File, p []byte, offset uint64) error {
 func unchanged(file storage.File, etag uint64) error {
 	info, err := file.Stat()
 	if err == nil && info.ETag != etag {
-		err = fmt.Errorf("the file %w: it was written to meanwhile", storage.ErrChanged)
+		err = fmt.Errorf("the file %w: it was written to meanwhile, or given other attributes", storage.ErrChanged)
 	}
 	return err
 }

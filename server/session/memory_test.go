@@ -168,3 +168,27 @@ func TestEndAfterGoodbye(t *testing.T) {
 		t.Errorf("closed for %q", h.aborted)
 	}
 }
+
+// TestSmallBesideBulk has transfers hold all memory but the reserve: what is small is
+// served, also behind a large file of the same client.
+func TestSmallBesideBulk(t *testing.T) {
+	h := greeted(t)
+	h.write("large", text(3*protocol.BlockSize))
+	h.write("small", "content")
+	h.noBulk = true
+	h.feed(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: "large"}))
+	h.run()
+	decode[protocol.Meta](t, h.one())
+	if list := request(h, 2, protocol.Get{Length: protocol.SizeUnknown, Path: "small"}); len(list) != 3 || list[2].Opcode != protocol.OpEnd {
+		t.Errorf("GET of a small file was answered with %v", names(list))
+	}
+	if list := request(h, 3, protocol.List{}); len(list) != 2 || list[1].Opcode != protocol.OpOK {
+		t.Errorf("LIST was answered with %v", names(list))
+	}
+	h.noBulk = false
+	h.again = true
+	h.run()
+	if list := h.frames(); len(list) != 4 || list[3].Opcode != protocol.OpEnd {
+		t.Errorf("the large file came as %v", names(list))
+	}
+}

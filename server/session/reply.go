@@ -86,28 +86,37 @@ func (s *Session) dequeue(p producer) {
 
 // produce starts jobs that make output, in turn for every request that has
 // some, until as much is queued or being made as the client should be sent
-// ahead.
+// ahead. Where there is no memory for one, those behind it may need less.
 func (s *Session) produce() {
-	for len(s.producers) > 0 && !s.ended {
-		p := s.producers[0]
+	for i := 0; i < len(s.producers) && !s.ended; {
+		p := s.producers[i]
 		size := p.wants()
 		if size == 0 {
-			s.producers = append(s.producers[:0], s.producers[1:]...)
+			s.producers = slices.Delete(s.producers, i, i+1)
 			continue
 		}
 		ahead := s.link.Queued() + s.reserved
 		if ahead > 0 && ahead+size > min(highWater, s.link.Share()) {
 			return
 		}
-		buffer := s.link.Buffer(size, reactor.Bulk)
+		buffer := s.link.Buffer(size, useOf(size))
 		if buffer == nil {
-			return
+			i++
+			continue
 		}
 		s.reserved += len(buffer.Bytes)
-		copy(s.producers, s.producers[1:]) // to the end of the line
-		s.producers[len(s.producers)-1] = p
+		s.producers = append(slices.Delete(s.producers, i, i+1), p) // to the end of the line
 		p.produce(s, buffer)
 	}
+}
+
+// useOf takes small files and listings, and what begins the reply to a large
+// file, for what the reserve of memory is there for.
+func useOf(size int) reactor.Use {
+	if size <= reactor.MediumBuffer {
+		return reactor.Control
+	}
+	return reactor.Bulk
 }
 
 // send queues what a job made of its buffer.

@@ -67,7 +67,8 @@ type File interface {
 	// ReadAt is that of io.ReaderAt.
 	ReadAt(p []byte, offset int64) (int, error)
 	// Stat describes the file as it is now, so that a caller sees by the ETag
-	// whether it changed since the last time.
+	// whether it changed since the last time. That it was replaced or removed
+	// under its path changes nothing of what is read here, and so no ETag.
 	Stat() (Info, error)
 	Close() error
 }
@@ -95,8 +96,9 @@ type Staging interface {
 	// storage was told otherwise), puts it under its path in one step and
 	// makes that durable too. On an error nothing is left behind and the path
 	// is as it was; only where the very last step fails, the new file is
-	// there and may not survive a power failure. Parents that were made stay.
-	// It waits for each WriteAt under way; later ones are fs.ErrClosed.
+	// there and may not survive a power failure. Parents that it made go too,
+	// unless somebody else relies on them by now. It waits for each WriteAt
+	// under way; later ones are fs.ErrClosed.
 	Commit(attributes Attributes) (Info, error)
 	// Abort forgets the file. After Commit or Abort it does nothing.
 	Abort() error

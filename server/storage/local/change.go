@@ -22,6 +22,7 @@ func (s *Store) Mkdir(path storage.Path, mode uint32, parents bool) error {
 	if parents {
 		d, err := s.makeDirectories(path, mode)
 		if err == nil {
+			s.settle(d.births, true)
 			d.close()
 		}
 		return s.fail(path, err)
@@ -29,7 +30,13 @@ func (s *Store) Mkdir(path storage.Path, mode uint32, parents bool) error {
 	if path == storage.Root {
 		return s.fail(path, unix.EEXIST)
 	}
-	return s.at(path, func(p place) error { return s.mkdir(p, mode) })
+	return s.at(path, func(p place) error {
+		born, err := s.mkdir(p, mode)
+		if born != nil {
+			s.settle([]birth{*born}, err == nil)
+		}
+		return err
+	})
 }
 
 func (s *Store) isDirectory(path storage.Path) bool {
@@ -40,21 +47,23 @@ func (s *Store) isDirectory(path storage.Path) bool {
 	return err == nil
 }
 
-// mkdir makes one directory and makes it durable.
-func (s *Store) mkdir(p place, mode uint32) error {
+// mkdir makes one directory and makes it durable. What it returns of the
+// directory is to be settled, also on an error; nil is that it made none.
+func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 	initial := mode & 0o777
 	if initial == 0 {
 		initial = s.options.DirectoryMode & 0o777
 	}
-	if err := retry(func() error { return unix.Mkdirat(p.fd(), p.name, initial) }); err != nil {
-		return err
+	born, err := s.fresh.make(p, initial)
+	if err != nil {
+		return nil, err
 	}
 	if mode&0o777 != 0 {
 		if err := chmodDirectory(p, mode&0o777); err != nil {
-			return err
+			return &born, err
 		}
 	}
-	return s.durableDirectory(p.directory)
+	return &born, s.durableDirectory(p.directory)
 }
 
 // chmodDirectory gives a new directory the bits that the umask took. The
@@ -105,7 +114,9 @@ func (s *Store) Rename(from, to storage.Path, options storage.RenameOptions) err
 		return s.fail(to, err)
 	}
 	defer target.close()
-	return s.move(place{&source, base(from)}, place{&target, base(to)}, options)
+	err = s.move(place{&source, base(from)}, place{&target, base(to)}, options)
+	s.settle(target.births, err == nil)
+	return err
 }
 
 func (s *Store) openTarget(path storage.Path, options storage.RenameOptions) (directory, error) {

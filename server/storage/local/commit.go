@@ -50,6 +50,7 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 		return info, false, err
 	}
 	defer parent.close()
+	defer func() { s.settle(parent.births, published) }()
 	if err := st.dress(fd, &parent, attributes); err != nil {
 		return info, false, err
 	}
@@ -116,8 +117,9 @@ func rename(from, to place) error {
 
 // makeDirectories opens a directory and makes what is missing on the way to
 // it; mode is as in Mkdir, and is not that of the others. Each is durable when
-// it returns. It begins again where a directory that it found is removed
-// meanwhile; that a link on the way leads nowhere looks the same.
+// it returns; the caller settles what becomes of them, and on an error none is
+// left. It begins again where a directory that it found is removed meanwhile;
+// that a link on the way leads nowhere looks the same.
 func (s *Store) makeDirectories(path storage.Path, mode uint32) (d directory, err error) {
 	const attempts = 10
 	for range attempts {
@@ -129,6 +131,17 @@ func (s *Store) makeDirectories(path storage.Path, mode uint32) (d directory, er
 		}
 	}
 	return d, err
+}
+
+// settle ends a call that has made directories.
+func (s *Store) settle(births []birth, done bool) {
+	switch {
+	case len(births) == 0:
+	case done:
+		s.fresh.keep(births)
+	default:
+		s.takeBack(births)
+	}
 }
 
 // nearest opens a directory or, where it is missing, the nearest one above it
@@ -145,22 +158,43 @@ func (s *Store) nearest(path storage.Path) (directory, error) {
 // descend goes on from d, which is closed, to a path below it, and makes each
 // directory that it enters.
 func (s *Store) descend(d directory, path storage.Path, mode uint32) (directory, error) {
-	for d.path != path {
+	var births []birth
+	err := s.fresh.adopt(&d)
+	for err == nil && d.path != path {
 		next := d.path.Join(firstBelow(d.path, path))
 		bits := uint32(0)
 		if next == path {
 			bits = mode
 		}
-		err := s.mkdir(place{&d, base(next)}, bits)
-		d.close()
-		if err != nil && err != unix.EEXIST {
-			return directory{}, err
-		}
-		if d, err = s.openDirectory(next); err != nil {
-			return directory{}, err
-		}
+		d, births, err = s.enter(d, next, bits, births)
 	}
+	if err != nil {
+		d.close()
+		s.takeBack(births)
+		return directory{}, err
+	}
+	d.births = births
 	return d, nil
+}
+
+// enter makes a directory in d, unless it is there, and opens it in d's place.
+func (s *Store) enter(d directory, next storage.Path, mode uint32, births []birth) (directory, []birth, error) {
+	born, err := s.mkdir(place{&d, base(next)}, mode)
+	if born != nil {
+		births = append(births, *born)
+	}
+	if err != nil && err != unix.EEXIST {
+		return d, births, err
+	}
+	below, err := s.openDirectory(next)
+	if err != nil {
+		return d, births, err
+	}
+	d.close()
+	if born == nil {
+		err = s.fresh.adopt(&below)
+	}
+	return below, births, err
 }
 
 // firstBelow returns the first component of path, which is below dir, after dir.

@@ -29,7 +29,8 @@ type directory struct {
 	raw    int         // a descriptor that is this directory's own
 	stat   unix.Stat_t // as it was when it was opened
 	path   storage.Path
-	shared bool // not to be closed by who uses it
+	shared bool    // not to be closed by who uses it
+	births []birth // what makeDirectories made on the way, to be settled
 }
 
 func (d *directory) fd() int {

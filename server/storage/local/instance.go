@@ -5,6 +5,7 @@ package local
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -118,16 +119,58 @@ func (s *Store) tryInstance() (*instance, error) {
 		return nil, err
 	}
 	defer staging.Close()
+	if err := closeToOthers(staging); err != nil {
+		return nil, err
+	}
 	i := &instance{name: rand.Text()}
 	if err := i.takeLock(staging); err != nil {
 		return nil, err
 	}
-	if err := i.makeDirectory(staging); err != nil {
+	if err := i.makeIn(staging); err != nil {
 		_ = unix.Unlinkat(int(staging.Fd()), i.name+lockSuffix, 0)
 		_ = i.lock.Close()
 		return nil, err
 	}
 	return i, nil
+}
+
+// makeIn makes the instance's directory, if the lock file shows that what this
+// process makes belongs to whom the staging directory does: anybody else could
+// exchange what is in it. A file system may have its own idea of who that is
+// (a network file system that maps users), so it is not asked of the process.
+func (i *instance) makeIn(staging *os.File) error {
+	var directory, lock unix.Stat_t
+	if err := unix.Fstat(int(staging.Fd()), &directory); err != nil {
+		return err
+	}
+	if err := unix.Fstat(int(i.lock.Fd()), &lock); err != nil {
+		return err
+	}
+	if directory.Uid != lock.Uid {
+		return fmt.Errorf("%w: it belongs to user %d, and not to %d, whom the server runs as", errLost, directory.Uid, lock.Uid)
+	}
+	return i.makeDirectory(staging)
+}
+
+// closeToOthers gives a staging directory that somebody has made the mode that
+// keeps others out, or returns an error where others can write to it and that
+// cannot be changed.
+func closeToOthers(staging *os.File) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(staging.Fd()), &stat); err != nil {
+		return err
+	}
+	mode := uint32(stat.Mode) & 0o7777
+	if mode == privateMode {
+		return nil
+	}
+	if int(stat.Uid) == os.Geteuid() {
+		return unix.Fchmod(int(staging.Fd()), privateMode)
+	}
+	if mode&0o022 != 0 {
+		return fmt.Errorf("%w: it belongs to user %d, and others can write to it; remove it", errLost, stat.Uid)
+	}
+	return nil
 }
 
 // openStaging opens the staging directory, and never what a link by that name
@@ -148,7 +191,11 @@ func makePrivate(dirfd int, name string) error {
 		return err
 	}
 	defer l.file.Close()
-	return unix.Fchmod(int(l.file.Fd()), privateMode)
+	if err := unix.Fchmod(int(l.file.Fd()), privateMode); err != nil {
+		_ = unix.Unlinkat(dirfd, name, unix.AT_REMOVEDIR) // nothing may be left open to others
+		return err
+	}
+	return nil
 }
 
 // takeLock makes and locks the lock file. ENOENT says that a sweep found the

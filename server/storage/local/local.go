@@ -64,6 +64,7 @@ type Store struct {
 	options Options
 	locks   stripes
 	syncs   syncGroups
+	fresh   fresh
 	gate    gate
 	// inSteps is set once the kernel has refused openat2(2) itself: before Linux 5.6
 	// (ENOSYS), and where a seccomp filter does not know it (EPERM).
@@ -89,8 +90,13 @@ func Open(dir string, options Options) (*Store, error) {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
-	if !options.ReadOnly {
-		s.sweep()
+	if options.ReadOnly {
+		return s, nil
+	}
+	if err := s.sweep(); err != nil {
+		_ = s.top.Close()
+		_ = root.Close()
+		return nil, fmt.Errorf("open the directory to serve: %s: %w", dir, err)
 	}
 	return s, nil
 }

@@ -262,6 +262,37 @@ func TestETagOfChangesInPlace(t *testing.T) {
 	look("a replacement")
 }
 
+// TestETagOfWhatIsOpen moves the ctime of an open file, which counts unless that is
+// the loss of its name.
+func TestETagOfWhatIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{NoSync: true})
+	path := dir + "/f"
+	write(t, path, "content")
+	info, err := os.Stat(path)
+	check(t, err)
+	f, err := s.Open("f")
+	check(t, err)
+	defer f.Close()
+	last, err := f.Stat()
+	check(t, err)
+	waitForTick(t, path)
+	write(t, path, "CONTENT")
+	check(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	dated, err := f.Stat()
+	if err != nil || dated.ETag == last.ETag {
+		t.Errorf("a write with the mtime put back: %v, or the ETag is as before", err)
+	}
+	f, err = s.Open("f")
+	check(t, err)
+	defer f.Close()
+	waitForTick(t, path)
+	check(t, os.Remove(path))
+	if removed, err := f.Stat(); err != nil || removed.ETag != dated.ETag {
+		t.Errorf("removed: %v, or another ETag than before", err)
+	}
+}
+
 // waitForTick returns once the file system's clock has moved on from the last
 // change of path, so that a further change has another time.
 func waitForTick(t *testing.T, path string) {

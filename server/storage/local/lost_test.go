@@ -211,3 +211,62 @@ func TestStagingThatIsReplaced(t *testing.T) {
 		wantNoLitter(t, dir)
 	}
 }
+
+// TestStagingThatIsOpenToOthers finds a staging directory that somebody else has made.
+// One of the server's own user is closed to others, any other is refused.
+func TestStagingThatIsOpenToOthers(t *testing.T) {
+	dir := t.TempDir()
+	path := dir + "/" + stagingDirectory
+	makeOpen := func() {
+		t.Helper()
+		check(t, os.RemoveAll(path))
+		check(t, os.Mkdir(path, 0o755))
+		check(t, os.Chmod(path, 0o777))
+	}
+	wantClosed := func(what string, s *Store) {
+		t.Helper()
+		st := storagetest.Stage(t, s, "f", "half", storage.CreateOptions{})
+		defer st.Abort()
+		if info, err := os.Stat(path); err != nil || info.Mode() != fs.ModeDir|fs.ModeSticky|0o700 {
+			t.Errorf("%s: %v, %v", what, info.Mode(), err)
+		}
+	}
+	s := open(t, dir, Options{NoSync: true})
+	makeOpen()
+	wantClosed("made while serving", s)
+	makeOpen()
+	wantClosed("made again while serving", s)
+	check(t, s.Close())
+	makeOpen()
+	check(t, os.Mkdir(path+"/x", 0o755)) // or the start would remove it
+	check(t, os.WriteFile(path+"/x/0", nil, 0o600))
+	wantClosed("from the start", open(t, dir, Options{NoSync: true}))
+}
+
+// TestStagingOfAnotherUser never writes to one, and says at the start that it does not
+// where others can write to it.
+func TestStagingOfAnotherUser(t *testing.T) {
+	dir := t.TempDir()
+	path := dir + "/" + stagingDirectory
+	s := open(t, dir, Options{NoSync: true})
+	check(t, os.Mkdir(path, 0o700))
+	check(t, os.Chmod(path, fs.ModeSticky|0o700))
+	if err := os.Chown(path, 65534, 65534); err != nil {
+		t.Skipf("nothing can be given to another user: %v", err)
+	}
+	_, err := s.Create("f", storage.CreateOptions{})
+	wantFault(t, "Create in what belongs to another user", err)
+	check(t, os.Chmod(path, 0o777))
+	_, err = s.Create("f", storage.CreateOptions{})
+	wantFault(t, "Create in what others can write to", err)
+	if s, err := Open(dir, Options{}); err == nil {
+		s.Close()
+		t.Error("a server starts with a staging directory that others can write to")
+	} else if !errors.Is(err, errLost) || !strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+	check(t, open(t, dir, Options{ReadOnly: true}).Close()) // it stages nothing
+	if names, err := os.ReadDir(path); err != nil || len(names) > 0 {
+		t.Errorf("left: %v, %v", names, err)
+	}
+}

@@ -2,9 +2,9 @@ package local
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -17,8 +17,13 @@ import (
 // mount puts an empty tmpfs of a mebibyte at path until the test ends.
 func mount(t *testing.T, path string) {
 	t.Helper()
+	mountWith(t, path, "size=1m,mode=0755")
+}
+
+func mountWith(t *testing.T, path, options string) {
+	t.Helper()
 	check(t, os.MkdirAll(path, 0o755))
-	if err := unix.Mount("tmpfs", path, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
+	if err := unix.Mount("tmpfs", path, "tmpfs", 0, options); err != nil {
 		t.Skip("cannot mount a tmpfs:", err)
 	}
 	t.Cleanup(func() {
@@ -87,6 +92,30 @@ func TestFullDisk(t *testing.T) {
 		}
 		check(t, s.Close())
 		wantNoLitter(t, dir)
+	}
+}
+
+// TestNoRoomForParents has a file system that takes fewer files and directories than
+// are to be made: what was made on the way does not stay.
+func TestNoRoomForParents(t *testing.T) {
+	for inodes := 6; inodes < 10; inodes++ {
+		dir := t.TempDir()
+		mountWith(t, dir, fmt.Sprintf("nr_inodes=%d", inodes))
+		write(t, dir+"/f", "")
+		s := open(t, dir, Options{})
+		err := s.Mkdir("p/q/r/s/t/u/v/w", 0, true)
+		wantError(t, "Mkdir", err, storage.ErrNoSpace)
+		err = s.Rename("f", "p/q/r/s/t/u/v/w/f", storage.RenameOptions{Parents: true})
+		wantError(t, "Rename", err, storage.ErrNoSpace)
+		st, err := s.Create("p/q/r/s/f", storage.CreateOptions{Parents: true})
+		if err == nil {
+			_, err = st.Commit(storage.Attributes{})
+		}
+		wantError(t, "Commit", err, storage.ErrNoSpace)
+		if _, err := os.Lstat(dir + "/p"); err == nil {
+			t.Errorf("%d inodes: directories stay of what failed", inodes)
+		}
+		check(t, s.Close())
 	}
 }
 
@@ -177,84 +206,4 @@ func TestStagingNamedThroughAMount(t *testing.T) {
 	wantError(t, "Open", err, fs.ErrPermission)
 	_, err = s.Stat("mounted/link", true)
 	wantError(t, "Stat", err, fs.ErrPermission)
-}
-
-// asNobody runs do without the privilege to read and write everything. The
-// thread has another file system user then (setfsuid(2)), and ends with do.
-func asNobody(t *testing.T, do func()) {
-	t.Helper()
-	done := make(chan bool)
-	go func() {
-		runtime.LockOSThread()
-		_, _ = unix.SetfsuidRetUid(65534)
-		now, _ := unix.SetfsuidRetUid(65534)
-		if now == 65534 {
-			do()
-		}
-		done <- now == 65534
-	}()
-	if !<-done {
-		t.Skip("cannot become another user")
-	}
-}
-
-// reachable makes a temporary directory that another user reaches.
-func reachable(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for d := dir; d != "/tmp" && d != "/"; d = d[:strings.LastIndexByte(d, '/')] {
-		check(t, os.Chmod(d, 0o755))
-	}
-	return dir
-}
-
-func TestWithoutPermission(t *testing.T) {
-	dir := reachable(t)
-	write(t, dir+"/closed/f", "x")
-	write(t, dir+"/names/f", "x")
-	write(t, dir+"/open/f", "x")
-	write(t, dir+"/open/secret", "x")
-	check(t, os.Chmod(dir+"/open/secret", 0o600))
-	check(t, os.Chmod(dir, 0o777)) // staging is possible
-	check(t, os.Chmod(dir+"/closed", 0o700))
-	check(t, os.Chmod(dir+"/names", 0o744))
-	asNobody(t, func() {
-		s := open(t, dir, Options{})
-		entries := storagetest.Walk(t, s, storage.Root, true)
-		for name, bad := range map[string]bool{"closed": true, "names": false, "names/f": true, "open": false, "open/f": false} {
-			if entry, ok := entries[name]; !ok || (entry.Err != nil) != bad {
-				t.Errorf("%s: %+v", name, entry)
-			}
-		}
-		if entries["closed"].Kind != storage.Directory {
-			t.Errorf("closed: %+v", entries["closed"])
-		}
-		_, open := s.Open("open/secret")
-		_, list := s.List("closed", false)
-		_, create := s.Create("open/f", storage.CreateOptions{})
-		_, remove := s.Remove(t.Context(), "open/f", false)
-		_, tree := s.Remove(t.Context(), "closed", true)
-		for what, err := range map[string]error{
-			"Open": open, "List": list, "Create": create, "Remove": remove, "Remove of a tree": tree,
-			"Mkdir": s.Mkdir("open/d", 0, false), "Rename": s.Rename("open/f", "open/g", storage.RenameOptions{}),
-		} {
-			wantError(t, what, err, fs.ErrPermission)
-		}
-	})
-}
-
-// TestRootThatIsNotWritable has a directory below it that is: the server says
-// why nothing can be uploaded.
-func TestRootThatIsNotWritable(t *testing.T) {
-	dir := reachable(t)
-	check(t, os.Mkdir(dir+"/incoming", 0o755))
-	check(t, os.Chmod(dir+"/incoming", 0o777))
-	asNobody(t, func() {
-		s := open(t, dir, Options{})
-		_, err := s.Create("incoming/f", storage.CreateOptions{})
-		wantError(t, "Create", err, fs.ErrPermission)
-		if err != nil && !strings.Contains(err.Error(), stagingDirectory) {
-			t.Error(err)
-		}
-	})
 }

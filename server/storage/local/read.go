@@ -12,45 +12,45 @@ import (
 
 // file is an open regular file as a [storage.File].
 type file struct {
-	store *Store
-	path  storage.Path
+	store  *Store
+	path   storage.Path
+	opened unix.Stat_t // as it was then
 	descriptor
 }
 
 // Open implements [storage.Storage]. A link at the end of path is followed.
 func (s *Store) Open(path storage.Path) (storage.File, error) {
-	fd := -1
+	f := &file{store: s, path: path}
 	err := s.following(path, func(p place) (err error) {
-		fd, err = openRegular(p.fd(), p.name)
+		f.fd, f.opened, err = openRegular(p.fd(), p.name)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &file{store: s, path: path, descriptor: descriptor{fd: fd}}, nil
+	return f, nil
 }
 
 // openRegular opens an entry of a directory for reading if it is a regular
 // file. With O_NONBLOCK a named pipe opens at once (fifo(7)) and is then
 // refused by its kind; for a regular file the flag means nothing.
-func openRegular(dirfd int, name string) (fd int, err error) {
+func openRegular(dirfd int, name string) (fd int, stat unix.Stat_t, err error) {
 	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOFOLLOW | unix.O_NOCTTY | unix.O_CLOEXEC
 	err = retry(func() (err error) {
 		fd, err = unix.Openat(dirfd, name, flags, 0)
 		return err
 	})
 	if err != nil {
-		return -1, err
+		return -1, stat, err
 	}
-	var stat unix.Stat_t
 	if err = unix.Fstat(fd, &stat); err == nil {
 		err = regular(&stat)
 	}
 	if err != nil {
 		_ = unix.Close(fd)
-		return -1, err
+		return -1, stat, err
 	}
-	return fd, nil
+	return fd, stat, nil
 }
 
 // regular returns the error number for what is not a regular file.
@@ -78,7 +78,18 @@ func (f *file) Stat() (storage.Info, error) {
 	if err != nil {
 		return storage.Info{}, f.store.fail(f.path, err)
 	}
+	if onlyUnlinked(&f.opened, &stat) {
+		stat.Ctim = f.opened.Ctim
+	}
 	return infoOf(&stat), nil
+}
+
+// onlyUnlinked reports whether a file has lost its last name since then, and its
+// content stayed: nothing but its ctime tells of a change then, and unlink(2) and
+// rename(2) move that. A program that wrote to the file and put its mtime back
+// before it was unlinked, or holds it open and does so later, is not seen.
+func onlyUnlinked(then, now *unix.Stat_t) bool {
+	return then.Nlink > 0 && now.Nlink == 0 && now.Size == then.Size && nanoseconds(now.Mtim) == nanoseconds(then.Mtim)
 }
 
 func (f *file) Close() error {

@@ -3,8 +3,6 @@ package local
 import (
 	"os"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // TestRemoveWithoutPermission goes on after what it may not remove, and names
@@ -17,16 +15,15 @@ func TestRemoveWithoutPermission(t *testing.T) {
 	}
 	for _, name := range []string{"/d/empty", "/d/a", "/d/b", "/d/c", "/d/z", "/d"} {
 		check(t, os.MkdirAll(dir+name, 0o755))
-		check(t, os.Chown(dir+name, 65534, 65534))
+		give(t, dir+name)
 	}
-	check(t, os.Chmod(dir+"/d/b", 0))
-	check(t, os.Chmod(dir+"/d/empty", 0))
+	restrict(t, dir+"/d/b", 0)
+	restrict(t, dir+"/d/empty", 0)
 	asNobody(t, func() {
 		s := open(t, dir, Options{NoSync: true})
 		wantLeft(t, s, `"d/b": permission denied`, "d", "d/b")
 	})
-	check(t, unix.Chmod(dir+"/d/b", 0o755))
-	check(t, os.Chown(dir+"/d/b", 0, 0))
+	restrict(t, dir+"/d/b", 0o555)
 	asNobody(t, func() {
 		s := open(t, dir, Options{NoSync: true})
 		wantLeft(t, s, `"d/b/2": permission denied`, "d", "d/b", "d/b/2")

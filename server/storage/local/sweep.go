@@ -3,6 +3,7 @@
 package local
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -13,18 +14,23 @@ import (
 )
 
 // sweep removes what servers that were killed left in the staging directory,
-// and that directory where nothing is left. It never fails: what it cannot
-// remove stays hidden, and is tried again by the next Open.
-func (s *Store) sweep() {
+// and that directory where nothing is left. What it cannot remove stays hidden,
+// and is tried again by the next Open. It fails for a directory that others can
+// write to.
+func (s *Store) sweep() error {
 	staging, err := openStaging(s.top)
 	if err != nil {
-		return
+		return nil // there is none, or Create will say why it is of no use
 	}
 	defer staging.Close()
+	if err := closeToOthers(staging); errors.Is(err, errLost) {
+		return err
+	}
 	for _, name := range instanceNames(staging) {
 		s.sweepInstance(staging, name)
 	}
 	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	return nil
 }
 
 // instanceNames returns each instance once, whether its directory, its lock or

@@ -109,8 +109,14 @@ func openFileIsKept(t *testing.T, s storage.Storage) {
 	if _, err := f.ReadAt(p, 0); err != nil && err != io.EOF || string(p) != "old" {
 		t.Errorf("the open file reads %q, %v after it was replaced", p, err)
 	}
-	if info, err := f.Stat(); err != nil || info.Size != before.Size {
-		t.Errorf("the open file's Stat = %+v, %v", info, err)
+	for _, replaced := range []bool{true, false} {
+		if !replaced {
+			_, err := s.Remove(t.Context(), "f", false)
+			must(t, err)
+		}
+		if info, err := f.Stat(); err != nil || info.Size != before.Size || info.ETag != before.ETag {
+			t.Errorf("the open file's Stat = %+v, %v; it was opened as %+v", info, err, before)
+		}
 	}
 }
 

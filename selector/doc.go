@@ -5,7 +5,9 @@
 // ready, a timeout has passed, or another goroutine calls [Selector.Wake]. It
 // knows no protocol, opens and closes no descriptor but its own, and never
 // touches Go's poller: a descriptor that Go's net or os package owns must not
-// be registered. Every backend ([Kind]) behaves as described here.
+// be registered, and what is registered should not block (O_NONBLOCK): readiness is
+// what the kernel knew a moment ago, and select(2) and others tell of some that is
+// gone when the call comes. Every backend ([Kind]) behaves as described here.
 //
 // # Registration
 //
@@ -21,17 +23,25 @@
 //	regular file                   see below         its Key
 //	Selector closed                ErrClosed         the same
 //
-// An interest that is empty or has unknown bits is ErrInvalid. After an error the
-// registry is as it was. A regular file or a directory is always ready with poll
-// and select, and EPERM with epoll.
+// An interest that is empty or has unknown bits is ErrInvalid, and so is the
+// descriptor of the Selector's own by which Wake works. After an error the registry
+// is as it was. A regular file or a directory is always ready with poll and select,
+// and EPERM with epoll; with kqueue it is ready to be read but at its end, and with
+// event ports always. Of devices each kernel has its own opinion: epoll refuses
+// /dev/null.
 //
 // Unregister first, then close. Unregister also works, and is needed, after the
 // descriptor was closed and even after its number was reused, so a mistake in
-// the order never locks a number up. Between the close and the Unregister it
-// depends on the backend what is reported for that number (poll and select: a
-// hang-up; the others: nothing), and whether a Modify of the interest succeeds
-// (poll, select, kqueue) or fails (epoll: EBADF, or ENOENT once the number is
-// reused; event ports: EBADFD). No other registration is disturbed.
+// the order never locks a number up, and disturbs no other registration. Between
+// the close and the Unregister it depends on the backend what Select reports for
+// that number, and what a Modify of the interest does:
+//
+//	              closed                 with a duplicate open     number reused
+//	epoll         nothing; EBADF         its events; EBADF         nothing; ENOENT
+//	poll          a hang-up; succeeds    a hang-up; succeeds       the new file's; succeeds
+//	select        as poll
+//	kqueue        nothing; EBADF         nothing; EBADF            nothing; the new file's
+//	event ports   nothing; EBADFD        nothing; EBADFD           nothing; the new file's
 //
 // Two numbers that dup(2) made of one open file are two registrations, each with
 // its own events.
@@ -58,8 +68,9 @@
 //     reading and writing.
 //
 // select(2) and kqueue(2) do not report a hang-up apart. With them an error is
-// whatever reading and writing are ready for, and a hang-up of what cannot be
-// written to (the reading end of a pipe) is not told to an interest in writing it.
+// whatever reading and writing are ready for, and a hang-up is not told to an interest
+// in what the descriptor cannot do: writing to the reading end of a pipe and, on
+// FreeBSD, reading from the writing end. Out-of-band data is not watched for.
 //
 // A peer that merely shut down its writing side is readable (end of stream) and
 // not a hang-up: a key with interest Write alone does not hear of it.
@@ -108,10 +119,10 @@
 //
 // # Waiting
 //
-// A timeout below zero waits for ever, zero polls, and any other is rounded up
-// to the kernel's resolution (a millisecond for epoll and poll, a microsecond for
+// A timeout below zero waits until something happens, zero polls, and any other is
+// rounded up to the kernel's resolution (a millisecond for epoll and poll, a microsecond for
 // select), so that a loop that waits for a deadline never spins just before it. A
-// wait ends after 2^31-1 milliseconds (24.8 days) at the latest. Select may return
+// positive timeout ends after 2^31-1 milliseconds (24.8 days) at the latest. Select may return
 // early with no events and no error: after Wake, after a signal (EINTR) and after
 // a stale event. A caller looks at its clock and calls Select again.
 //
@@ -143,7 +154,7 @@
 // tables are as long as the highest descriptor seen and do not shrink. Register
 // allocates the Key, and now and then a longer table. Modify, Unregister, Key and
 // Wake allocate nothing, nor does Select once its buffers have grown to the size
-// of its batches; with event ports Select and Modify do, for every event.
+// of its batches; with event ports Select and Modify do, whether or not there are events.
 //
 // A Select costs, besides its events: with epoll, kqueue and event ports nothing
 // for what is not ready; with poll a look at each registered descriptor; with
@@ -153,5 +164,6 @@
 //
 // Linux: all of its backends, by one suite. The kqueue and event-port backends are
 // built and vetted for macOS, FreeBSD, OpenBSD, NetBSD, DragonFly, illumos and
-// Solaris from their manual pages; they were not run.
+// Solaris from their manual pages; they were not run, and neither was AIX, which has
+// poll alone.
 package selector

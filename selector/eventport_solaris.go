@@ -3,6 +3,7 @@ package selector
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,14 +35,38 @@ type association struct {
 }
 
 func openEventPort() (backend, error) {
-	port, err := unix.NewEventPort()
+	port, err := newEventPort()
 	if err != nil {
 		return nil, fmt.Errorf("port_create: %w", err)
 	}
 	return &eventPort{port: port, events: make([]unix.PortEvent, minPortBatch)}, nil
 }
 
+// newEventPort makes a port that no child inherits. port_create(3C) does not ask for
+// that and the wrapper does not tell its number, which is the lowest that is free; so
+// nothing else may be opened in between, and a number that was guessed wrongly, because
+// it was, does no harm: what Go opens is close-on-exec anyway.
+func newEventPort() (*unix.EventPort, error) {
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	lowest, err := unix.FcntlInt(0, unix.F_DUPFD, 0)
+	if err != nil {
+		return unix.NewEventPort() // there is no standard input, or no descriptor left
+	}
+	_ = unix.Close(lowest) // it was to know its number
+	port, err := unix.NewEventPort()
+	if err == nil {
+		unix.CloseOnExec(lowest)
+	}
+	return port, err
+}
+
+// add asks whether fd is open: port_associate says EBADFD, and the wrapper an error
+// without a number where fd was closed while it was associated.
 func (p *eventPort) add(fd int, gen uint32, interest Interest) error {
+	if !isOpen(fd) {
+		return fmt.Errorf("fcntl: %w", unix.EBADF)
+	}
 	_ = p.port.DissociateFd(uintptr(fd)) // of the number's last life, which the wrapper still knows
 	if err := p.associate(fd, gen, interest); err != nil {
 		return err
@@ -85,15 +110,21 @@ func (p *eventPort) remove(fd int) {
 }
 
 // renew associates again what the last batch has spent. What was renewed
-// already by modify, or removed, is left as it is.
+// already by modify, or removed, is left as it is; what was closed while registered is
+// silent; and what the kernel has no memory for now is tried again.
 func (p *eventPort) renew() {
+	left := p.spent[:0]
 	for _, fd := range p.spent {
 		w := p.watched[fd]
-		if w.interest != 0 && !p.port.FdIsWatched(uintptr(fd)) {
-			_ = p.associate(int(fd), w.gen, w.interest) // closed while registered: it is silent then
+		if w.interest == 0 || p.port.FdIsWatched(uintptr(fd)) {
+			continue
+		}
+		err := p.associate(int(fd), w.gen, w.interest)
+		if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EAGAIN) {
+			left = append(left, fd)
 		}
 	}
-	p.spent = p.spent[:0]
+	p.spent = left
 }
 
 // wait takes what is there. Of several events of one registration, which a modify

@@ -20,6 +20,13 @@ type scripted struct {
 	next   []readiness
 }
 
+// newScripted returns a Selector over b, without a wake-up.
+func newScripted(b backend) *Selector {
+	s := &Selector{opener: opener{kind: Poll}, backend: b}
+	s.wakeup.notifier = &notifier{}
+	return s
+}
+
 func (b *scripted) add(int, uint32, Interest) error {
 	b.calls++
 	return b.err
@@ -44,7 +51,7 @@ func (b *scripted) close() error {
 // A failing system call leaves the registry as it was, whatever it is.
 func TestBackendFails(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{opener: opener{kind: Poll}, backend: b}
+	s := newScripted(b)
 	key, err := s.Register(5, Read, "old")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +74,7 @@ func TestBackendFails(t *testing.T) {
 
 func TestModifyOfDataMakesNoCall(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{opener: opener{kind: Poll}, backend: b}
+	s := newScripted(b)
 	if _, err := s.Register(5, Read, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +93,7 @@ func TestModifyOfDataMakesNoCall(t *testing.T) {
 // dropped, and so is one of another generation.
 func TestDeliverDrops(t *testing.T) {
 	b := &scripted{}
-	s := &Selector{opener: opener{kind: Poll}, backend: b}
+	s := newScripted(b)
 	key, err := s.Register(5, Read, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package selector
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ type kqueue struct {
 	count   int             // filters in the kernel
 	events  []unix.Kevent_t // as long as count: see wait
 	place   []int32         // place[fd] is where fd is in the batch, plus one
+	broken  []int32         // descriptors whose filter for writing was refused: see refused
 }
 
 // filters is what is watched of one descriptor.
@@ -68,6 +70,7 @@ func (q *kqueue) remove(fd int) {
 	w := &q.watched[fd]
 	_ = q.change(fd, unix.EV_DELETE, w.interest)
 	q.count -= w.interest.size()
+	q.broken = slices.DeleteFunc(q.broken, func(other int32) bool { return int(other) == fd })
 	*w = filters{}
 }
 
@@ -84,16 +87,40 @@ func (q *kqueue) change(fd, flags int, interest Interest) error {
 		}
 		var change [1]unix.Kevent_t
 		unix.SetKevent(&change[0], fd, f.filter, flags)
-		if _, err := unix.Kevent(q.fd, change[:], nil, nil); err != nil {
+		_, err := unix.Kevent(q.fd, change[:], nil, nil)
+		if errors.Is(err, unix.EPIPE) && flags == unix.EV_ADD {
+			if !slices.Contains(q.broken, int32(fd)) {
+				q.broken = append(q.broken, int32(fd))
+			}
+			continue
+		}
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("kevent: %w", err))
 		}
 	}
 	return failed
 }
 
+// refused reports as hung up what FreeBSD and old versions of macOS do not watch for
+// writing: a pipe whose reader has gone (EPIPE).
+func (q *kqueue) refused(ready []readiness) []readiness {
+	q.broken = slices.DeleteFunc(q.broken, func(fd int32) bool { return q.watched[fd].interest&Write == 0 })
+	for _, fd := range q.broken {
+		if q.place[fd] == 0 {
+			ready = append(ready, readiness{fd: fd, gen: q.watched[fd].gen})
+			q.place[fd] = int32(len(ready))
+		}
+		ready[q.place[fd]-1].ready |= hangup
+	}
+	return ready
+}
+
 // wait has room for an event of every filter, so that a descriptor's two are in
 // one batch.
 func (q *kqueue) wait(ready []readiness, timeout time.Duration) ([]readiness, error) {
+	if len(q.broken) > 0 {
+		timeout = 0
+	}
 	if len(q.events) < q.count {
 		q.events = make([]unix.Kevent_t, 2*q.count)
 	}
@@ -118,6 +145,7 @@ func (q *kqueue) merge(ready []readiness, events []unix.Kevent_t) []readiness {
 		}
 		ready[q.place[fd]-1].ready |= kqueueReady(event)
 	}
+	ready = q.refused(ready)
 	for _, r := range ready {
 		q.place[r.fd] = 0
 	}

@@ -6,6 +6,8 @@ package selector
 // ErrUnsupported. The package compiles, so that what imports it does.
 func openers() []opener { return nil }
 
+func (s *Selector) rebuild() {}
+
 // A notifier is never opened here, for there is no backend to watch it.
 type notifier struct{}
 

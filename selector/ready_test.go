@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,6 +169,75 @@ func TestSelectEmpty(t *testing.T) {
 	})
 }
 
+// A timeout ends, not before its time and not much later.
+func TestTimeoutEnds(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		const wait = 200 * time.Millisecond
+		start := time.Now()
+		for calls := 0; time.Since(start) < wait; calls++ {
+			events, err := f.s.Select(nil, wait)
+			f.must(err)
+			f.wantEvents(events, ready{})
+			if calls > 1000 {
+				f.Fatal("it does not wait")
+			}
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			f.Errorf("a wait of %v took %v", wait, took)
+		}
+	})
+}
+
+// A negative timeout waits until something happens: a signal may end it, too, but
+// not a thousand times.
+func TestNegativeTimeoutWaits(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		for _, timeout := range []time.Duration{-1, math.MinInt64} {
+			var stop atomic.Bool
+			calls := make(chan int, 1)
+			go func() {
+				n := 0
+				for ; !stop.Load(); n++ {
+					if _, err := f.s.Select(nil, timeout); err != nil {
+						f.Error(err)
+						break
+					}
+				}
+				calls <- n
+			}()
+			<-time.After(20 * time.Millisecond)
+			stop.Store(true)
+			f.must(f.s.Wake())
+			if n := <-calls; n > 1000 {
+				f.Errorf("%d selects of %d ns within 20 ms", n, timeout)
+			}
+			f.poll() // the wake may have come after the last one
+		}
+	})
+}
+
+// A level-triggered kind reports until it is dealt with.
+func TestLevelTriggered(t *testing.T) {
+	for _, kind := range selector.Kinds() {
+		if kind.EdgeTriggered() {
+			continue
+		}
+		t.Run(kind.String(), func(t *testing.T) {
+			f := newFixture(t, kind)
+			a, b := f.pair()
+			f.register(a, both, nil)
+			f.write(b, "two")
+			for range 3 {
+				f.wantEvents(f.poll(), ready{a: both})
+			}
+			f.readSome(a, 1)
+			f.wantEvents(f.poll(), ready{a: both})
+			f.drain(a)
+			f.wantEvents(f.poll(), ready{a: selector.Write})
+		})
+	}
+}
+
 // A timeout below the kernel's resolution must wait, not spin: the number of
 // selects in 20 ms is that of the units, with room for early returns.
 func TestShortTimeoutWaits(t *testing.T) {
@@ -228,6 +298,9 @@ func TestSelectReusesSlice(t *testing.T) {
 // buffer of epoll holds. Nobody reads, and yet every one has its turn.
 func TestMany(t *testing.T) {
 	pairs := maxDescriptors(t, 2000) / 2
+	if limit := selector.Select.Limit(); 2*pairs < limit {
+		t.Skipf("the limit of descriptors is too low for %d", limit)
+	}
 	eachKind(t, func(f *fixture) {
 		var fds []int
 		for range pairs {

@@ -58,10 +58,12 @@ func TestRegisterRefuses(t *testing.T) {
 			{"closed descriptor", closed, selector.Read, unix.EBADF},
 			{"number never opened", math.MaxInt32, selector.Read, beyond},
 		} {
-			key, err := f.s.Register(test.fd, test.interest, nil)
-			if key != nil || !errors.Is(err, test.want) {
-				f.Errorf("%s: got %v, %v, want %v", test.name, key, err, test.want)
-			}
+			f.run(test.name, func(f *fixture) {
+				key, err := f.s.Register(test.fd, test.interest, nil)
+				if key != nil || !errors.Is(err, test.want) {
+					f.Errorf("got %v, %v, want %v", key, err, test.want)
+				}
+			})
 		}
 		if f.s.Len() != 0 {
 			f.Errorf("Len is %d after refusals, want 0", f.s.Len())
@@ -152,10 +154,12 @@ func TestModifyRefuses(t *testing.T) {
 			{"not registered", b, selector.Read, selector.ErrNotFound},
 			{"beyond the table", math.MaxInt32, selector.Read, selector.ErrNotFound},
 		} {
-			got, err := f.s.Modify(test.fd, test.interest, "new")
-			if got != nil || !errors.Is(err, test.want) {
-				f.Errorf("%s: got %v, %v, want %v", test.name, got, err, test.want)
-			}
+			f.run(test.name, func(f *fixture) {
+				got, err := f.s.Modify(test.fd, test.interest, "new")
+				if got != nil || !errors.Is(err, test.want) {
+					f.Errorf("got %v, %v, want %v", got, err, test.want)
+				}
+			})
 		}
 		f.wantKey(key, a, selector.Write, "kept")
 		f.wantReady(ready{a: selector.Write})
@@ -205,18 +209,85 @@ func TestUnregisterAfterClose(t *testing.T) {
 			{"number is a socket", func(fd, peer int) { f.dup(peer, fd) }},
 			{"number is a regular file", func(fd, _ int) { f.dup(file, fd) }},
 		} {
-			a, b := f.pair()
-			key := f.register(a, both, test.name)
-			f.close(a)
-			test.reuse(a, b)
-			if got := f.unregister(a); got != key || got.Valid() {
-				f.Errorf("%s: got %v, want the key, not valid", test.name, got)
-			}
-			f.wantReady(ready{})
+			f.run(test.name, func(f *fixture) {
+				a, b := f.pair()
+				key := f.register(a, both, nil)
+				f.close(a)
+				test.reuse(a, b)
+				if got := f.unregister(a); got != key || got.Valid() {
+					f.Errorf("got %v, want the key, not valid", got)
+				}
+				f.wantReady(ready{})
+			})
 		}
 		if f.s.Stale() != 0 {
 			f.Errorf("Stale is %d, want 0", f.s.Stale())
 		}
+	})
+}
+
+// What each kind makes of a descriptor that was closed while registered, as the
+// package documentation has it: what Select reports, and what Modify returns.
+func TestClosedWhileRegistered(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		byNumber := f.s.Kind() == selector.Poll || f.s.Kind() == selector.Select
+		if !byNumber && !f.isEpoll() {
+			f.Skip("the kinds of other systems differ, and were not run")
+		}
+		for _, test := range []struct {
+			name      string
+			prepare   func(f *fixture, a int)
+			byNumber  selector.Interest // reported of a key with interest Read
+			byFile    selector.Interest
+			fileError error
+		}{
+			{"closed", func(f *fixture, a int) { f.close(a) }, selector.Read, 0, unix.EBADF},
+			{"duplicate open", func(f *fixture, a int) {
+				f.dup(a, 0)
+				f.close(a)
+			}, selector.Read, selector.Read, unix.EBADF},
+			{"number reused", func(f *fixture, a int) {
+				c, d := f.pair()
+				f.write(d, "of another file")
+				f.replace(a, c)
+			}, selector.Read, 0, unix.ENOENT},
+		} {
+			f.run(test.name, func(f *fixture) {
+				a, b := f.pair()
+				f.register(a, selector.Read, nil)
+				f.write(b, "x")
+				test.prepare(f, a)
+				want, wantError := test.byFile, test.fileError
+				if byNumber {
+					want, wantError = test.byNumber, nil
+				}
+				expected := ready{}
+				if want != 0 {
+					expected[a] = want
+				}
+				f.wantEvents(f.poll(), expected)
+				if _, err := f.s.Modify(a, both, nil); !errors.Is(err, wantError) {
+					f.Errorf("Modify: %v, want %v", err, wantError)
+				}
+				f.unregister(a)
+			})
+		}
+	})
+}
+
+// The descriptor by which Wake works cannot be taken away by registering it.
+func TestOwnDescriptor(t *testing.T) {
+	eachKind(t, func(f *fixture) {
+		for _, fd := range descriptors() {
+			if f.open[fd] {
+				continue
+			}
+			if _, err := f.s.Register(fd, selector.Read, nil); err == nil {
+				f.unregister(fd) // of the test program, and not the selector's
+			}
+		}
+		f.must(f.s.Wake())
+		f.wantWoken()
 	})
 }
 
@@ -331,9 +402,11 @@ func TestClosed(t *testing.T) {
 			"Wake again":         f.s.Wake,
 			"Close":              f.s.Close,
 		} {
-			if err := call(); !errors.Is(err, selector.ErrClosed) {
-				f.Errorf("%s: %v, want ErrClosed", name, err)
-			}
+			f.run(name, func(f *fixture) {
+				if err := call(); !errors.Is(err, selector.ErrClosed) {
+					f.Errorf("%v, want ErrClosed", err)
+				}
+			})
 		}
 		for key := range f.s.Keys() {
 			f.Errorf("Keys has %d", key.FD())

@@ -65,8 +65,8 @@ func (s *Selector) open() error {
 func (s *Selector) Kind() Kind { return s.opener.kind }
 
 // Register adds a descriptor and returns its new Key. data is the caller's and
-// may be nil. It is ErrInvalid for a negative descriptor or an interest that is
-// not Read, Write or both, ErrExists if the descriptor is registered,
+// may be nil. It is ErrInvalid for a negative descriptor, for the Selector's own
+// and for an interest that is not Read, Write or both, ErrExists if the descriptor is registered,
 // ErrTooManyFiles if its number is at or above Kind.Limit, and wraps the errno if
 // the kernel refuses: EBADF for one that is not open, EPERM for a regular file or
 // directory with epoll (poll and select take these, always ready).
@@ -87,6 +87,9 @@ func (s *Selector) register(fd int, interest Interest, data any) (*Key, error) {
 	}
 	if s.at(fd) != nil {
 		return nil, ErrExists
+	}
+	if fd == s.wakeup.fd() {
+		return nil, fmt.Errorf("%w: it is the selector's own", ErrInvalid)
 	}
 	if !s.opener.takes(fd) {
 		return nil, fmt.Errorf("%w: %s takes those below %d", ErrTooManyFiles, s.opener.kind, s.opener.limit)
@@ -237,7 +240,7 @@ func (s *Selector) deliver(events []Event) []Event {
 // Wake makes the Select that is waiting, or else the next one, return at once;
 // it yields no Event. Any number of wakes before that Select returns are one, and
 // all but the first cost no system call. What the caller did before Wake is
-// visible after that Select. It is the only method that is safe from any
+// visible after the Select that it ended. It is the only method that is safe from any
 // goroutine, and is ErrClosed once Close was called.
 func (s *Selector) Wake() error {
 	if err := s.wakeup.wake(); err != nil {

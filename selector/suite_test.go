@@ -40,6 +40,12 @@ type fixture struct {
 	open map[int]bool
 }
 
+// run runs a part of a case under its name.
+func (f *fixture) run(name string, part func(f *fixture)) {
+	f.Helper()
+	f.Run(name, func(t *testing.T) { part(&fixture{T: t, s: f.s, open: f.open}) })
+}
+
 func newFixture(t *testing.T, kind selector.Kind) *fixture {
 	t.Helper()
 	before := descriptors()
@@ -114,8 +120,9 @@ func (f *fixture) regularFile() int {
 // dup returns a duplicate of fd with the lowest free number of at least least.
 func (f *fixture) dup(fd, least int) int {
 	f.Helper()
-	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, least)
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, least)
 	f.must(err)
+	unix.CloseOnExec(duplicate)
 	f.open[duplicate] = true
 	return duplicate
 }
@@ -162,6 +169,24 @@ func (f *fixture) read(fd int) {
 	f.Helper()
 	_, err := unix.Read(fd, make([]byte, 64<<10))
 	f.must(err)
+}
+
+func (f *fixture) readSome(fd, n int) {
+	f.Helper()
+	_, err := unix.Read(fd, make([]byte, n))
+	f.must(err)
+}
+
+// drain reads until there is no more.
+func (f *fixture) drain(fd int) {
+	f.Helper()
+	for {
+		_, err := unix.Read(fd, make([]byte, 64<<10))
+		if err == unix.EAGAIN {
+			return
+		}
+		f.must(err)
+	}
 }
 
 func (f *fixture) register(fd int, interest selector.Interest, data any) *selector.Key {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package selector
 
 import (
@@ -27,16 +29,17 @@ func (s *Selector) replaceBackend(fresh backend) {
 	_ = unused.close() // its descriptor is gone, whatever close reports
 }
 
-// fill adds what the old backend watches. Only a lack of memory or of watches
-// (epoll_ctl(2): ENOSPC) can refuse that. Any other error tells of a descriptor
-// that was closed while registered, which the old backend does not watch either:
-// EBADF, or EPERM and EINVAL once its number is something that cannot be watched,
-// such as the new backend itself.
+// fill adds what the old backend watches. It does not watch a descriptor that was
+// closed while registered, nor what has its number since: a modify tells. Only a lack
+// of memory or of watches (epoll_ctl(2): ENOSPC) can refuse the rest.
 func (s *Selector) fill(fresh backend) bool {
 	if err := fresh.add(s.wakeup.fd(), wakeupGen, Read); err != nil {
 		return false
 	}
 	for key := range s.Keys() {
+		if s.backend.modify(key.FD(), key.gen, key.interest) != nil {
+			continue
+		}
 		err := fresh.add(key.FD(), key.gen, key.interest)
 		if errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC) {
 			return false

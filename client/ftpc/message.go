@@ -70,6 +70,9 @@ func (s setting) explain(err error) message {
 		m.name = f.name
 	}
 	m.text, m.hint = s.words(err, m.name)
+	if resumable, ok := errors.AsType[*client.ResumableError](err); ok && (m.hint == "" || m.hint == sameCommand) && worthAnother(err) {
+		m.hint = sameCommand + ": it goes on behind the " + humanBytes(resumable.Size) + " in " + visible(resumable.Part)
+	}
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
 	}
@@ -77,6 +80,12 @@ func (s setting) explain(err error) message {
 		m.hint = s.again
 	}
 	return m
+}
+
+// worthAnother tells whether an error may be gone the next time.
+func worthAnother(err error) bool {
+	_, local := errors.AsType[*client.LocalError](err)
+	return local || fatal(err) || errors.Is(err, client.ErrIntegrity) || errors.Is(err, client.ErrBusy)
 }
 
 func (s setting) words(err error, name string) (text, hint string) {

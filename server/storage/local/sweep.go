@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -22,9 +23,12 @@ func (s *Store) sweep() {
 	}
 	defer staging.Close()
 	for _, name := range instanceNames(staging) {
-		s.sweepInstance(staging, name)
+		if name != resumeDirectory {
+			s.sweepInstance(staging, name)
+		}
 	}
-	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	s.sweepResumable(time.Now().Add(-s.options.KeepResumable))
+	removeStaging(s.top)
 }
 
 // instanceNames returns each instance once, whether its directory, its lock or

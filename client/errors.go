@@ -137,8 +137,8 @@ func localError(op, path string, err error) error {
 // ResumableError is a transfer that failed and that the same call goes on with:
 // not all of it is in vain. It matches whatever its cause matches.
 type ResumableError struct {
-	Part string // the local file that holds what came
-	Size int64  // how many bytes need not come again
+	Part string // the local file that holds what came; empty where the server does
+	Size int64  // how many bytes need not come again; 0 where the server alone knows
 	Err  error
 }
 

@@ -38,7 +38,11 @@ func (c *Client) getFile(ctx context.Context, remote, local string, o *TransferO
 // PutFile stores a local file with its time and permissions. What is no
 // regular file, such as a named pipe, is read to its end and stored without
 // them. A file that changes while it is read is a *LocalError that wraps
-// ErrChanged, and nothing is stored.
+// ErrChanged, and nothing is stored. Of a regular file of more than one block the
+// server keeps what it has verified when the connection ends or ctx does, and the
+// next PutFile of the same file to the same path goes on with that, unless the
+// file has changed since: the error is then a *ResumableError. The Result of a
+// PutFile that went on has no Digest.
 func (c *Client) PutFile(ctx context.Context, local, remote string, o *TransferOptions) (Result, error) {
 	options := o.withDefaults()
 	result, err := c.putFile(ctx, local, remote, &options)
@@ -64,11 +68,12 @@ func (c *Client) putFile(ctx context.Context, local, remote string, o *TransferO
 // putLocal stores a local file.
 func (c *Client) putLocal(ctx context.Context, remote string, s *source, o *TransferOptions) (Result, error) {
 	options := PutOptions{CreateOnly: o.CreateOnly}
+	s.keeps = true
 	if s.info != nil {
 		options.Mode = s.info.Mode()
 		options.Mtime = s.info.ModTime()
 	}
-	return c.put(ctx, remote, s, &options, o.Progress.Moved)
+	return c.put(ctx, remote, s, &options, o.Progress)
 }
 
 func (o *TransferOptions) event(e FileEvent) {

@@ -88,7 +88,7 @@ type Result struct {
 	Mtime     time.Time
 	Mode      fs.FileMode
 	ETag      uint64          // of the file on the server
-	Digest    protocol.Digest // of all bytes
+	Digest    protocol.Digest // of all bytes; zero of a put that was resumed, which only the server has seen whole
 	Duration  time.Duration
 }
 

@@ -9,13 +9,25 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ftpd/internal/trial"
 	"ftpd/protocol"
 )
 
-// getThrough gets a file through a relay, over a connection of its own.
-func getThrough(t *testing.T, r *relay, remote, local string, o *TransferOptions) (Result, error) {
+// relayTo starts a relay that ends with the test.
+func relayTo(t *testing.T, target string) *trial.Relay {
 	t.Helper()
-	c, err := Dial(limit(t), r.address, nil)
+	r, err := trial.NewRelay(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// getThrough gets a file through a relay, over a connection of its own.
+func getThrough(t *testing.T, r *trial.Relay, remote, local string, o *TransferOptions) (Result, error) {
+	t.Helper()
+	c, err := Dial(limit(t), r.Address(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,9 +37,9 @@ func getThrough(t *testing.T, r *relay, remote, local string, o *TransferOptions
 
 // half gets the first part of a file, until the connection is cut, and returns
 // how much came.
-func half(t *testing.T, r *relay, remote, local string) int64 {
+func half(t *testing.T, r *trial.Relay, remote, local string) int64 {
 	t.Helper()
-	r.reset(5*bs + 1000)
+	r.CutAfter(5*bs+1000, nil)
 	_, err := getThrough(t, r, remote, local, nil)
 	var resumable *ResumableError
 	if !errors.Is(err, ErrNetwork) || !errors.As(err, &resumable) {
@@ -42,12 +54,12 @@ func half(t *testing.T, r *relay, remote, local string) int64 {
 	if _, err := os.Lstat(local); err == nil {
 		t.Error("a part has the name of the whole")
 	}
-	r.reset(0)
+	r.CutAfter(0, nil)
 	return resumable.Size
 }
 
 // remoteFile makes a file on a server, and a local name for it.
-func remoteFile(t *testing.T, content []byte) (d *daemon, r *relay, local string) {
+func remoteFile(t *testing.T, content []byte) (d *daemon, r *trial.Relay, local string) {
 	t.Helper()
 	d = serve(t)
 	writeFile(t, filepath.Join(d.root, "f"), content)
@@ -80,7 +92,7 @@ func TestGetResumes(t *testing.T) {
 			t.Errorf("of %d bytes %d had come: %+v, %v", size, came, result, err)
 		}
 		rest := int64(size) - came
-		if passed := r.passed.Load(); passed > rest+64<<10 {
+		if passed := r.Passed(); passed > rest+64<<10 {
 			t.Errorf("%d bytes passed for the last %d", passed, rest)
 		}
 		if want := (counter{1, rest, rest, 1}); progress != want {
@@ -97,9 +109,9 @@ func TestGetResumesAgain(t *testing.T) {
 	_, r, local := remoteFile(t, content)
 	var all, cuts int64
 	for {
-		r.reset(7*bs + cuts*1000)
+		r.CutAfter(7*bs+cuts*1000, nil)
 		_, err := getThrough(t, r, "f", local, nil)
-		all += r.passed.Load()
+		all += r.Passed()
 		if err == nil {
 			break
 		}
@@ -278,8 +290,8 @@ func TestGetTreeResumes(t *testing.T) {
 	}
 	local := filepath.Join(t.TempDir(), "tree")
 	get := func(cutAt int64) (resumed, passed int64, err error) {
-		r.reset(cutAt)
-		c, err := Dial(limit(t), r.address, nil)
+		r.CutAfter(cutAt, nil)
+		c, err := Dial(limit(t), r.Address(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +301,7 @@ func TestGetTreeResumes(t *testing.T) {
 		if err == nil && (progress.bytes != progress.moved || progress.moved != size-resumed) {
 			t.Errorf("the progress is %+v with %d resumed", progress, resumed)
 		}
-		return resumed, r.passed.Load(), err
+		return resumed, r.Passed(), err
 	}
 	if _, _, err := get(25 * bs); !errors.Is(err, ErrNetwork) {
 		t.Fatal(err)

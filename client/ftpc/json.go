@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"ftpd/client"
+	"ftpd/protocol"
 )
 
 // With --json, standard output carries one object a line: a "file" for each
@@ -92,7 +93,9 @@ func (r *fileRecord) setResult(result client.Result) {
 	r.Mode = octal(result.Mode)
 	r.Mtime = utc(result.Mtime)
 	r.ETag = etag(result.ETag)
-	r.Digest = result.Digest.String()
+	if result.Digest != (protocol.Digest{}) {
+		r.Digest = result.Digest.String()
+	}
 	seconds := roundedSeconds(result.Duration)
 	r.Seconds = &seconds
 }

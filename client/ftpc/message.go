@@ -71,7 +71,7 @@ func (s setting) explain(err error) message {
 	}
 	m.text, m.hint = s.words(err, m.name)
 	if resumable, ok := errors.AsType[*client.ResumableError](err); ok && (m.hint == "" || m.hint == sameCommand) && worthAnother(err) {
-		m.hint = sameCommand + ": it goes on behind the " + humanBytes(resumable.Size) + " in " + visible(resumable.Part)
+		m.hint = sameCommand + ": " + goesOn(resumable)
 	}
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
@@ -80,6 +80,14 @@ func (s setting) explain(err error) message {
 		m.hint = s.again
 	}
 	return m
+}
+
+// goesOn tells with what the same command does not begin again.
+func goesOn(r *client.ResumableError) string {
+	if r.Part == "" {
+		return "it goes on with what the server has"
+	}
+	return "it goes on behind the " + humanBytes(r.Size) + " in " + visible(r.Part)
 }
 
 // worthAnother tells whether an error may be gone the next time.

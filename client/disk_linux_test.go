@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// A full local disk is a local failure, and nothing is left on it.
+// A full local disk is a local failure. What came of a single file stays, so
+// that it can be gone on with; in a tree it gives room to the others.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
@@ -29,6 +30,18 @@ func TestFullDisk(t *testing.T) {
 	}
 	c := connect(t, d.address, nil)
 	_, file := c.GetFile(limit(t), "big", filepath.Join(dir, "big"), nil)
+	var resumable *ResumableError
+	if !errors.As(file, &resumable) || resumable.Part != filepath.Join(dir, ".big.ftpc-part") {
+		t.Fatalf("%v", file)
+	}
+	if info, err := os.Stat(resumable.Part); err != nil || info.Size() < resumable.Size {
+		t.Errorf("of %d bytes there are %v, %v", resumable.Size, info, err)
+	}
+	for _, name := range []string{".big.ftpc-part", ".big.ftpc-journal"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
 	_, tree := c.GetTree(limit(t), ".", filepath.Join(dir, "tree"), nil)
 	for _, err := range []error{file, tree} {
 		var local *LocalError

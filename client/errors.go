@@ -134,6 +134,20 @@ func localError(op, path string, err error) error {
 	return &LocalError{Op: op, Path: path, Err: err}
 }
 
+// ResumableError is a transfer that failed and that the same call goes on with:
+// not all of it is in vain. It matches whatever its cause matches.
+type ResumableError struct {
+	Part string // the local file that holds what came; empty where the server does
+	Size int64  // how many bytes need not come again; 0 where the server alone knows
+	Err  error
+}
+
+// Error returns the cause, in one line without control characters.
+func (e *ResumableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ResumableError) Unwrap() error { return e.Err }
+
 // maxTreeErrors bounds what a TreeError lists.
 const maxTreeErrors = 1000
 

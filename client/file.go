@@ -2,16 +2,16 @@ package client
 
 import (
 	"context"
-	"io"
 	"os"
-
-	"ftpd/protocol"
 )
 
 // GetFile gets a file into a local one, with its time and permissions, never
 // with setuid or setgid. The bytes go to a hidden part file in the same
-// directory, which replaces what has the name once all is verified; on any
-// error it is removed. A symbolic link is followed, a device or a named pipe
+// directory, which replaces what has the name once all is verified. Of a file
+// of more than one block the part file stays when the transfer fails, and the
+// next GetFile of the same path of the same address goes on behind the last
+// block that was verified, unless the file has changed since: the error is then
+// a *ResumableError. A symbolic link is followed, a device or a named pipe
 // written itself.
 func (c *Client) GetFile(ctx context.Context, remote, local string, o *TransferOptions) (Result, error) {
 	options := o.withDefaults()
@@ -28,36 +28,21 @@ func (c *Client) getFile(ctx context.Context, remote, local string, o *TransferO
 	defer func() { _ = l.root.Close() }() // nothing is written through it
 	expected := 0
 	defer func() { o.Progress.Done(expected) }()
-	return c.getLocal(ctx, remote, l, o, func(size int64) {
+	d := download{conn: c.conn, path: remote, into: l, moved: o.Progress.Moved, expect: func(size int64) {
 		expected = 1
 		o.Progress.Expect(1, size)
-	})
-}
-
-// getLocal gets a file into l; expect is called with its size.
-func (c *Client) getLocal(ctx context.Context, remote string, l *localFile, o *TransferOptions, expect func(int64)) (Result, error) {
-	g := getter{
-		conn: c.conn, path: remote, length: protocol.SizeUnknown, moved: o.Progress.Moved,
-		begin: func(_ Info, size int64) (io.Writer, error) {
-			expect(size)
-			return l.create()
-		},
-	}
-	defer l.discard()
-	result, err := g.run(ctx)
-	if err == nil {
-		err = l.commit(&result)
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	return result, nil
+	}}
+	return d.run(ctx, true)
 }
 
 // PutFile stores a local file with its time and permissions. What is no
 // regular file, such as a named pipe, is read to its end and stored without
 // them. A file that changes while it is read is a *LocalError that wraps
-// ErrChanged, and nothing is stored.
+// ErrChanged, and nothing is stored. Of a regular file of more than one block the
+// server keeps what it has verified when the connection ends or ctx does, and the
+// next PutFile of the same file to the same path goes on with that, unless the
+// file has changed since: the error is then a *ResumableError. The Result of a
+// PutFile that went on has no Digest.
 func (c *Client) PutFile(ctx context.Context, local, remote string, o *TransferOptions) (Result, error) {
 	options := o.withDefaults()
 	result, err := c.putFile(ctx, local, remote, &options)
@@ -83,11 +68,12 @@ func (c *Client) putFile(ctx context.Context, local, remote string, o *TransferO
 // putLocal stores a local file.
 func (c *Client) putLocal(ctx context.Context, remote string, s *source, o *TransferOptions) (Result, error) {
 	options := PutOptions{CreateOnly: o.CreateOnly}
+	s.keeps = true
 	if s.info != nil {
 		options.Mode = s.info.Mode()
 		options.Mtime = s.info.ModTime()
 	}
-	return c.put(ctx, remote, s, &options, o.Progress.Moved)
+	return c.put(ctx, remote, s, &options, o.Progress)
 }
 
 func (o *TransferOptions) event(e FileEvent) {

@@ -130,7 +130,7 @@ func (c *conn) requestFrame(f protocol.Frame) error {
 
 // arrival gives a frame memory of its own.
 func (c *conn) arrival(r *request, f protocol.Frame) arrival {
-	a := arrival{opcode: f.Opcode}
+	a := arrival{opcode: f.Opcode, flags: f.Flags}
 	switch f.Opcode {
 	case protocol.OpData:
 		a.payload, a.buffer = c.in.keep(f.Payload)

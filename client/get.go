@@ -50,17 +50,16 @@ type getter struct {
 	etag   protocol.ETag                                  // what the file must be; 0 is any
 	begin  func(info Info, size int64) (io.Writer, error) // called once, with how many bytes will come
 	moved  func(int64)
+	wrote  func(digest protocol.Digest, n int) // called for each block that was written; may be nil
 
-	w     io.Writer // nil until begin was called
-	start uint64    // of the whole range
-	end   uint64    // of the range, once w is there
-	info  Info
-	tree  protocol.Tree // over all that was written
+	w    io.Writer // nil until begin was called
+	end  uint64    // of the range, once w is there
+	info Info
+	tree protocol.Tree // over all that was written
 }
 
 func (g *getter) run(ctx context.Context) (Result, error) {
 	begun := time.Now()
-	g.start = g.next
 	for {
 		p := part{g: g, request: request{conn: g.conn, op: "get", path: g.path, replies: &getReplies}}
 		if err := p.run(ctx); err == nil {
@@ -173,6 +172,9 @@ func (p *part) data(a arrival) error {
 		return writeError(g.w, io.ErrShortWrite)
 	}
 	g.next += uint64(len(m.Bytes))
+	if g.wrote != nil {
+		g.wrote(m.Digest, len(m.Bytes))
+	}
 	g.tree.Add(m.Digest, len(m.Bytes))
 	p.tree.Add(m.Digest, len(m.Bytes))
 	g.moved(int64(len(m.Bytes)))

@@ -118,5 +118,11 @@ func (t *treeGetter) transfer(j job) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return t.client.getLocal(t.ctx, join(t.remote, j.path), l, &t.options, func(int64) {})
+	d := download{conn: t.client.conn, path: join(t.remote, j.path), into: l, moved: t.options.Progress.Moved, shares: true}
+	d.expect = func(size int64) {
+		if size != j.size {
+			t.options.Progress.Expect(0, size-j.size)
+		}
+	}
+	return d.run(t.ctx, j.size > protocol.BlockSize)
 }

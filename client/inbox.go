@@ -13,12 +13,13 @@ const frameCost = 128
 // arrival is a frame that waits for its request's caller.
 type arrival struct {
 	opcode  protocol.Opcode
+	flags   protocol.Flags
 	payload []byte
 	buffer  *buffer // which payload lies in; nil where it has memory of its own
 }
 
 func (a *arrival) frame() protocol.Frame {
-	return protocol.Frame{Header: protocol.Header{Opcode: a.opcode}, Payload: a.payload}
+	return protocol.Frame{Header: protocol.Header{Opcode: a.opcode, Flags: a.flags}, Payload: a.payload}
 }
 
 func (a *arrival) cost() int {

@@ -81,13 +81,15 @@ type Sum struct {
 
 // Result is a finished transfer.
 type Result struct {
-	Path     string // on the server
-	Size     int64  // bytes transferred
-	Mtime    time.Time
-	Mode     fs.FileMode
-	ETag     uint64          // of the file on the server
-	Digest   protocol.Digest // of the bytes transferred
-	Duration time.Duration
+	Path      string // on the server
+	Size      int64  // in bytes, those that were resumed among them
+	Resumed   int64  // bytes that an earlier run had transferred, and this one did not again
+	Restarted bool   // an earlier run had transferred a part of another version, which was given up
+	Mtime     time.Time
+	Mode      fs.FileMode
+	ETag      uint64          // of the file on the server
+	Digest    protocol.Digest // of all bytes; zero of a put that was resumed, which only the server has seen whole
+	Duration  time.Duration
 }
 
 // FileEvent tells what became of one file of a transfer.

@@ -2,20 +2,14 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
-)
 
-// partName returns a hidden name beside name for what is not complete yet.
-func partName(name string) string {
-	const suffix = len(".") + len(".ftpc-") + 16
-	return fmt.Sprintf(".%s.ftpc-%016x", name[:min(len(name), 255-suffix)], rand.Uint64())
-}
+	"ftpd/protocol"
+)
 
 // localFile is a local file that a transfer makes: a hidden part file in the
 // same directory, which takes the name when it is complete.
@@ -28,6 +22,7 @@ type localFile struct {
 
 	file *os.File
 	part string // its name; empty where name itself is written, which is no regular file
+	kept *keptPart
 }
 
 // openLocal returns the local file at path, which may name a symbolic link to
@@ -66,8 +61,36 @@ func (l *localFile) check() error {
 	return nil
 }
 
-// create begins the file.
-func (l *localFile) create() (io.Writer, error) {
+// resume goes on with what an earlier run left of a file on the server. It
+// returns the version that is, and adds what is there to tree, or false.
+func (l *localFile) resume(want origin, tree *protocol.Tree) (origin, bool) {
+	if l.odd || !want.fits() {
+		return origin{}, false
+	}
+	if l.kept = lockPart(l.root, l.name, true); l.kept == nil {
+		return origin{}, false
+	}
+	if l.file = l.kept.recall(want, tree); l.file == nil {
+		return origin{}, false
+	}
+	l.part = l.kept.names.part
+	return l.kept.origin, true
+}
+
+// create begins the file, a part of o.
+func (l *localFile) create(o origin) (io.Writer, error) {
+	if l.file != nil {
+		_ = l.file.Close() // it was a part of another version
+		l.file = nil
+	}
+	if l.createKept(o) {
+		return l, nil
+	}
+	if l.kept != nil { // and what it holds is a part of what is no more
+		l.kept.drop()
+		l.kept.leave()
+		l.kept = nil
+	}
 	var err error
 	if l.odd {
 		l.file, err = l.root.OpenFile(l.name, os.O_WRONLY, 0)
@@ -82,6 +105,35 @@ func (l *localFile) create() (io.Writer, error) {
 	return l, nil
 }
 
+// createKept begins a part file that another run can go on with, where that is
+// worth it and can be.
+func (l *localFile) createKept(o origin) bool {
+	if l.odd || o.size <= protocol.BlockSize || o.etag == 0 || !o.fits() {
+		return false
+	}
+	if l.kept == nil {
+		l.kept = lockPart(l.root, l.name, false)
+	}
+	if l.kept == nil {
+		return false
+	}
+	var err error
+	if l.file, err = l.kept.begin(o); err != nil {
+		l.kept.leave()
+		l.kept = nil
+		return false
+	}
+	l.part = l.kept.names.part
+	return true
+}
+
+// wrote tells that a block that was written had been verified.
+func (l *localFile) wrote(digest protocol.Digest, n int) {
+	if l.kept != nil {
+		l.kept.wrote(digest, n)
+	}
+}
+
 // Write is that of the part file; its errors name the file.
 func (l *localFile) Write(b []byte) (int, error) {
 	n, err := l.file.Write(b)
@@ -91,8 +143,17 @@ func (l *localFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// commit gives the file its mode and time, and then its name.
+// commit gives the file its mode and time, and then its name. What it fails
+// for will not be otherwise the next time, so nothing is left for that.
 func (l *localFile) commit(info *Result) error {
+	err := l.publish(info)
+	if err != nil {
+		l.forget()
+	}
+	return err
+}
+
+func (l *localFile) publish(info *Result) error {
 	if l.part == "" {
 		return l.close()
 	}
@@ -110,6 +171,7 @@ func (l *localFile) commit(info *Result) error {
 		return localError("create", l.path, err)
 	}
 	l.part = ""
+	l.forget()
 	return nil
 }
 
@@ -148,11 +210,32 @@ func (l *localFile) rename() error {
 	return l.root.Rename(l.part, l.name)
 }
 
-// discard removes what is left of a file that was not committed.
+// forget keeps a later run from going on with what is there.
+func (l *localFile) forget() {
+	if l.kept != nil {
+		l.kept.drop()
+	}
+}
+
+// resumable tells with an error what a later run can go on with, if anything.
+func (l *localFile) resumable(err error) error {
+	if l.kept == nil || l.kept.blocks == 0 {
+		return err
+	}
+	part := filepath.Join(filepath.Dir(l.path), l.kept.names.part)
+	return &ResumableError{Part: part, Size: l.kept.blocks * protocol.BlockSize, Err: err}
+}
+
+// discard ends a file. Of one that was not committed only that is left which a
+// later run can go on with.
 func (l *localFile) discard() {
 	if l.file != nil {
 		_ = l.file.Close() // it is given up
 		l.file = nil
+	}
+	if l.kept != nil {
+		l.kept.leave()
+		l.kept, l.part = nil, ""
 	}
 	if l.part != "" {
 		_ = l.root.Remove(l.part) // nothing better can be done

@@ -5,7 +5,8 @@ package client
 // another goroutine show it.
 type Progress interface {
 	// Expect tells of so many more files with so many more bytes in all. Of a
-	// file whose size is unknown no bytes are announced.
+	// file whose size is unknown no bytes are announced, and fewer than none
+	// where less will come than was announced, as when a file is resumed.
 	Expect(files int, bytes int64)
 	// Moved tells that so many more bytes were verified, or sent.
 	Moved(bytes int64)

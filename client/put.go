@@ -26,11 +26,11 @@ func (c *Client) Put(ctx context.Context, path string, r io.Reader, o *PutOption
 	}
 	progress.Expect(1, max(0, source.size))
 	defer progress.Done(1)
-	return c.put(ctx, path, source, o, progress.Moved)
+	return c.put(ctx, path, source, o, progress)
 }
 
 // put is Put without a beginning and an end for the progress.
-func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions, moved func(int64)) (Result, error) {
+func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions, progress Progress) (Result, error) {
 	begun := time.Now()
 	if o.CreateOnly && o.IfMatch != 0 {
 		return Result{}, &Error{Op: "put", Path: path, Code: protocol.Invalid, Message: "a new file has no etag to match"}
@@ -38,22 +38,30 @@ func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions,
 	p := putter{
 		request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
 		source:  s,
-		moved:   moved,
+		moved:   progress.Moved,
 	}
-	ok, err := p.run(ctx, putMessage(path, s.size, o))
+	p.skipped = func(n int64) { progress.Expect(0, -n) }
+	ok, err := p.run(ctx, putMessage(path, s, o))
 	if err != nil {
-		return Result{}, err
+		return Result{}, p.leave(ctx, err)
 	}
-	return Result{
-		Path: path, Size: s.read, Mtime: o.Mtime, Mode: o.Mode.Perm(),
-		ETag: uint64(ok.ETag), Digest: p.tree.Sum(), Duration: time.Since(begun),
-	}, nil
+	result := Result{
+		Path: path, Size: s.read, Resumed: p.resumed, Restarted: p.restarted, Mtime: o.Mtime, Mode: o.Mode.Perm(),
+		ETag: uint64(ok.ETag), Duration: time.Since(begun),
+	}
+	if p.resumed == 0 { // else it is not known here
+		result.Digest = p.tree.Sum()
+	}
+	return result, nil
 }
 
-func putMessage(path string, size int64, o *PutOptions) protocol.Put {
+func putMessage(path string, s *source, o *PutOptions) protocol.Put {
 	m := protocol.Put{Path: path, Size: protocol.SizeUnknown, Mtime: wireTime(o.Mtime), Mode: wireMode(o.Mode)}
-	if size >= 0 {
-		m.Size = uint64(size)
+	if s.size >= 0 {
+		m.Size = uint64(s.size)
+	}
+	if s.keeps && s.file != nil && s.start == 0 && s.size > protocol.BlockSize {
+		m.Source, m.Version = fingerprint(s.name, s.info)
 	}
 	if o.CreateOnly {
 		m.Flags |= protocol.PutCreateOnly
@@ -74,6 +82,20 @@ type putter struct {
 	source *source
 	moved  func(int64)
 	tree   protocol.Tree
+
+	resumable bool          // the server may keep what it has
+	resumed   int64         // bytes that the server had
+	restarted bool          // the server had another version
+	skipped   func(n int64) // told of what need not be sent
+}
+
+// leave tells with an error that the next PUT of the source can go on with what
+// the server has.
+func (p *putter) leave(ctx context.Context, err error) error {
+	if p.resumable && p.tree.Size() > 0 && (ctx.Err() != nil || p.conn.ended() != nil) {
+		return &ResumableError{Err: err}
+	}
+	return err
 }
 
 // run reads the first block and then knows how to go on: a file of one block
@@ -115,26 +137,36 @@ func (p *putter) eager(m protocol.Put, b *buffer, n int) {
 
 // stream sends a file block by block.
 func (p *putter) stream(ctx context.Context, m protocol.Put, b *buffer, n int) error {
+	p.resumable = m.Source != 0
+	p.patient.Store(p.resumable) // the server may wait for an earlier PUT to end
 	p.conn.sender.message(p.id, m)
 	if err := p.ready(ctx); err != nil {
 		b.free()
 		return err
 	}
-	for last := false; ; {
+	p.patient.Store(false)
+	last := false
+	if p.resumed > 0 {
+		var err error
+		if n, last, err = p.read(b); err != nil {
+			return err
+		}
+	}
+	for n > 0 {
 		if err := p.block(ctx, b, n); err != nil {
 			return err
 		}
-		if last {
+		if b = nil; last {
 			break
 		}
 		b = getBuffer(protocol.BlockBuffer)
 		var err error
-		p.patient.Store(true) // reading takes the time it takes
-		if n, last, err = p.source.next(b.b[protocol.DataOverhead:]); err != nil {
-			b.free()
-			return p.blame(err)
+		if n, last, err = p.read(b); err != nil {
+			return err
 		}
-		p.patient.Store(false)
+	}
+	if b != nil {
+		b.free()
 	}
 	// What ended ctx may have ended the source as well, so that it is not whole.
 	if err := ctx.Err(); err != nil {
@@ -146,6 +178,17 @@ func (p *putter) stream(ctx context.Context, m protocol.Put, b *buffer, n int) e
 	return nil
 }
 
+// read reads the next block into b, which is given back with an error.
+func (p *putter) read(b *buffer) (n int, last bool, err error) {
+	p.patient.Store(true) // reading takes the time it takes
+	if n, last, err = p.source.next(b.b[protocol.DataOverhead:]); err != nil {
+		b.free()
+		return 0, false, p.blame(err)
+	}
+	p.patient.Store(false)
+	return n, last, nil
+}
+
 // blame returns why the connection has ended, where it has, in place of the
 // failure of a source: a caller ends the reading when Done tells of that.
 func (p *putter) blame(err error) error {
@@ -155,17 +198,29 @@ func (p *putter) blame(err error) error {
 	return err
 }
 
-// ready waits for READY.
+// ready waits for READY, and goes on in the source where it says. That the
+// server has what is before, it has made sure of when that came; that the source is
+// the same still, its version tells.
 func (p *putter) ready(ctx context.Context) error {
 	a, err := p.next(ctx)
 	if err != nil {
 		return err
 	}
 	m, err := decode[protocol.Ready](&p.request, a)
-	if err == nil && m.Offset != 0 {
+	if err != nil {
+		return err
+	}
+	p.restarted = m.Flags&protocol.ReadyRestarted != 0
+	switch {
+	case m.Offset == 0:
+		return nil
+	case !p.resumable || m.Offset > uint64(p.source.size):
 		return p.errorf(protocol.Protocol, "the server continues at %d what it never had", m.Offset)
 	}
-	return err
+	p.resumed = int64(m.Offset)
+	p.tree.Continue(m.Offset, m.Digest)
+	p.skipped(p.resumed)
+	return p.source.skip(p.resumed)
 }
 
 // block sends the n bytes that were read into b, unless the server has failed

@@ -20,6 +20,8 @@ type source struct {
 	size  int64       // in bytes, or sizeUnknown
 	info  os.FileInfo // what the file was at first; nil if r is no regular file
 	file  *os.File    // r, if it is a regular file
+	start int64       // where in the file it began
+	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
 	ahead [1]byte     // the byte behind the last block, if held
 	held  bool
@@ -58,10 +60,19 @@ func (s *source) learn(f *os.File) error {
 	if err != nil {
 		return localError("seek", s.name, err)
 	}
-	s.file, s.info = f, info
+	s.file, s.info, s.start = f, info, at
 	if info.Size() > 0 { // a file of /proc has no size, and bytes nevertheless
 		s.size = max(0, info.Size()-at)
 	}
+	return nil
+}
+
+// skip goes on behind so many bytes of a file, whatever was read by now.
+func (s *source) skip(offset int64) error {
+	if _, err := s.file.Seek(s.start+offset, io.SeekStart); err != nil {
+		return localError("seek", s.name, err)
+	}
+	s.read, s.held = offset, false
 	return nil
 }
 

@@ -48,6 +48,12 @@ func (t *Tree) Add(d Digest, n int) {
 	t.write(d[:])
 }
 
+// Continue makes of an empty Tree that of a PUT which continues at offset, with
+// the digest of READY in place of those of the blocks before.
+func (t *Tree) Continue(offset uint64, digest Digest) {
+	*t = Tree{size: offset, blocks: 1, first: digest}
+}
+
 // Size returns the bytes added so far.
 func (t *Tree) Size() uint64 { return t.size }
 

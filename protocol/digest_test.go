@@ -54,6 +54,24 @@ func TestDigestVectors(t *testing.T) {
 	}
 }
 
+// A tree that continues has one digest in place of those of the blocks before.
+func TestTreeContinues(t *testing.T) {
+	content := pattern(3*BlockSize + 5)
+	before, after := cut(content, 0, 2*BlockSize), cut(content, 2*BlockSize, len(content))
+	var tree Tree
+	prefix := oneShot(before)
+	tree.Continue(2*BlockSize, prefix)
+	all := prefix[:]
+	for _, piece := range after {
+		d := BlockDigest(piece)
+		tree.Add(d, len(piece))
+		all = append(all, d[:]...)
+	}
+	if want := BlockDigest(binary.BigEndian.AppendUint64(all, uint64(len(content)))); tree.Sum() != want || tree.Size() != uint64(len(content)) {
+		t.Errorf("%s of %d bytes, want %s", tree.Sum(), tree.Size(), want)
+	}
+}
+
 func TestTreeIsTheDefinition(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for blocks := range 200 { // past the 1024 bytes that the hash keeps back

@@ -41,6 +41,10 @@ const (
 	// PutParents makes missing parent directories.
 	PutParents Flags = 1 << 3
 
+	// ReadyRestarted says that what an earlier PUT of the source left is of
+	// another version and was given up.
+	ReadyRestarted Flags = 1 << 0
+
 	// MkdirParents makes missing parents and accepts an existing directory.
 	MkdirParents Flags = 1 << 0
 

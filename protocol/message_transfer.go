@@ -42,13 +42,18 @@ func (m Get) decode(f Frame) (Get, error) {
 // Put stores a file: the client sends DATA as often as needed and END, and the
 // server answers READY (unless PutEager) and at last OK.
 type Put struct {
-	Flags Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents
-	Size  uint64 // in bytes, or SizeUnknown
-	Mtime int64  // nanoseconds since 1970-01-01 UTC, or NoTime
-	Mode  uint32 // permission bits; 0 is the server's default
-	ETag  ETag   // what the path must still be, with PutIfMatch
-	Path  string
+	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents
+	Size    uint64 // in bytes, or SizeUnknown
+	Mtime   int64  // nanoseconds since 1970-01-01 UTC, or NoTime
+	Mode    uint32 // permission bits; 0 is the server's default
+	ETag    ETag   // what the path must still be, with PutIfMatch
+	Source  uint64 // tells the file that is sent from any other; 0 where it is not to be resumed
+	Version uint64 // differs between any two contents of the source
+	Path    string
 }
+
+// putLen is the part of a PUT payload before the path.
+const putLen = 8 + 8 + 4 + 8 + 8 + 8
 
 // Opcode returns OpPut.
 func (Put) Opcode() Opcode { return OpPut }
@@ -60,6 +65,8 @@ func (m Put) appendPayload(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Mtime))
 	b = binary.BigEndian.AppendUint32(b, m.Mode)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.ETag))
+	b = binary.BigEndian.AppendUint64(b, m.Source)
+	b = binary.BigEndian.AppendUint64(b, m.Version)
 	return appendText(b, m.Path)
 }
 
@@ -70,6 +77,8 @@ func (m Put) decode(f Frame) (Put, error) {
 	m.Mtime = int64(c.uint64())
 	m.Mode = c.mode()
 	m.ETag = ETag(c.uint64())
+	m.Source = c.uint64()
+	m.Version = c.uint64()
 	m.Path = c.text("path", MaxPath)
 	if m.Size != SizeUnknown && m.Size > MaxFileSize {
 		c.fail("has %d bytes, more than the largest file", m.Size)
@@ -79,19 +88,30 @@ func (m Put) decode(f Frame) (Put, error) {
 
 // Ready lets the client of a PUT send its data from an offset on.
 type Ready struct {
-	none
+	Flags  Flags  // ReadyRestarted
 	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it
+	Digest Digest // of what is before Offset, as if it were a file; zero where that is nothing
 }
 
 // Opcode returns OpReady.
 func (Ready) Opcode() Opcode { return OpReady }
 
-func (m Ready) appendPayload(b []byte) []byte { return binary.BigEndian.AppendUint64(b, m.Offset) }
+func (m Ready) flags() Flags { return m.Flags }
+
+func (m Ready) appendPayload(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.Offset)
+	return append(b, m.Digest[:]...)
+}
 
 func (m Ready) decode(f Frame) (Ready, error) {
 	c := newCursor(f, OpReady)
+	m.Flags = f.Flags
 	if m.Offset = c.uint64(); m.Offset > MaxFileSize || m.Offset%BlockSize != 0 {
 		c.fail("continues at %d, which is no start of a block", m.Offset)
+	}
+	copy(m.Digest[:], c.take(DigestLen))
+	if m.Offset == 0 && m.Digest != (Digest{}) {
+		c.fail("has a digest of what is before the first byte")
 	}
 	return m, c.finish()
 }
@@ -140,7 +160,7 @@ type End struct {
 	Size      uint64 // bytes that the digest covers
 	ETag      ETag   // of the file that was sent; 0 from a client
 	Algorithm Algorithm
-	Digest    Digest // over the blocks of this transfer
+	Digest    Digest // over the blocks of this transfer; of a resumed PUT, what Tree.Continue makes of READY's and them
 }
 
 // Opcode returns OpEnd.

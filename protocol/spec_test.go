@@ -206,7 +206,7 @@ func TestSpecFlags(t *testing.T) {
 		"ListRecursive": uint64(ListRecursive), "StatNoFollow": uint64(StatNoFollow), "GetIfMatch": uint64(GetIfMatch),
 		"PutCreateOnly": uint64(PutCreateOnly), "PutIfMatch": uint64(PutIfMatch), "PutEager": uint64(PutEager), "PutParents": uint64(PutParents),
 		"MkdirParents": uint64(MkdirParents), "RemoveRecursive": uint64(RemoveRecursive),
-		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents),
+		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted),
 	}, constants(t, "header.go", "ListRecursive"))
 	same(t, spec, code)
 	for _, row := range specRows(t, "Opcodes", "sent by") {
@@ -372,6 +372,28 @@ func TestSpecDigests(t *testing.T) {
 		}
 		if got := strings.Join(blocks, " "); got != row["block digests"] || tree.Sum().String() != row["file digest"] {
 			t.Errorf("%d bytes have the blocks %s and the digest %s", size, got, tree.Sum())
+		}
+	}
+}
+
+// TestSpecResumed holds the digests of PUTs that continue.
+func TestSpecResumed(t *testing.T) {
+	rows := specRows(t, "Blocks and digests", "READY's digest")
+	if len(rows) != 2 {
+		t.Errorf("%d vectors", len(rows))
+	}
+	for _, row := range rows {
+		size, offset := int(number(t, row["bytes"])), int(number(t, row["offset"]))
+		var before, tree Tree
+		for _, piece := range cut(pattern(size), 0, offset) {
+			before.Add(BlockDigest(piece), len(piece))
+		}
+		tree.Continue(uint64(offset), before.Sum())
+		for _, piece := range cut(pattern(size), offset, size) {
+			tree.Add(BlockDigest(piece), len(piece))
+		}
+		if before.Sum().String() != row["READY's digest"] || tree.Sum().String() != row["END's digest"] || tree.Size() != uint64(size) {
+			t.Errorf("%d bytes from %d: %s, %s", size, offset, before.Sum(), tree.Sum())
 		}
 	}
 }

@@ -4,15 +4,18 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func check(t *testing.T, err error) {
@@ -65,16 +68,16 @@ func stallAfter(t *testing.T, address string, most int64) (relay string, stalled
 }
 
 // interrupt sends SIGINT to a running ftpc and wants it to end as it should:
-// soon, with one line and the status of an interrupted command.
-func interrupt(t *testing.T, cmd *exec.Cmd, line string) {
+// soon, with what it says and the status of an interrupted command.
+func interrupt(t *testing.T, cmd *exec.Cmd, says string) {
 	t.Helper()
 	check(t, cmd.Process.Signal(os.Interrupt))
 	_ = cmd.Wait() // what it returns is checked as the status
 	if got := cmd.ProcessState.ExitCode(); got != int(statusInterrupted) {
 		t.Errorf("status %d", got)
 	}
-	if got := cmd.Stderr.(*bytes.Buffer).String(); got != line {
-		t.Errorf("standard error has %q, want %q", got, line)
+	if got := cmd.Stderr.(*bytes.Buffer).String(); got != says {
+		t.Errorf("standard error has %q, want %q", got, says)
 	}
 }
 
@@ -112,7 +115,25 @@ func TestInterruptedPut(t *testing.T) {
 	wantNothing(t, root)
 }
 
-// A get that is interrupted leaves nothing here.
+// waitForBlocks waits until a journal tells of so many blocks.
+func waitForBlocks(t *testing.T, journal string, blocks int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
+		b, err := os.ReadFile(journal)
+		if err == nil && len(b) >= 10 {
+			head := 10 + int(binary.BigEndian.Uint16(b[8:])) + 16
+			if len(b) >= head+16*blocks {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not come to %d blocks: %v", journal, blocks, err)
+		}
+	}
+}
+
+// A get that is interrupted leaves what came, hidden, and the same command goes
+// on with it.
 func TestInterruptedGet(t *testing.T) {
 	root, address := serveTemp(t)
 	check(t, os.WriteFile(filepath.Join(root, "big"), make([]byte, 4<<20), 0o666))
@@ -121,8 +142,18 @@ func TestInterruptedGet(t *testing.T) {
 	cmd := quietCommand(t, relay, "get", "big")
 	check(t, cmd.Start())
 	<-stalled
-	interrupt(t, cmd, "ftpc: get: interrupted\n")
-	wantNothing(t, cmd.Dir)
+	waitForBlocks(t, filepath.Join(cmd.Dir, ".big.ftpc-journal"), 7) // 2 MiB have no more, and frames around them
+	interrupt(t, cmd, "ftpc: get big: interrupted\n"+
+		"hint: run the same command again: it goes on behind the 1.8 MiB in .big.ftpc-part\n")
+	again := exec.CommandContext(t.Context(), "ftpc", "get", "--json", "big")
+	again.Env, again.Dir = append(os.Environ(), "FTPC_SERVER="+address), cmd.Dir
+	if out, err := again.Output(); err != nil || strings.Contains(string(out), "resumed") {
+		t.Errorf("from another address: %s, %v", out, err)
+	}
+	entries, err := os.ReadDir(cmd.Dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v are left, %v", entries, err)
+	}
 }
 
 // SIGTERM is no different.

@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"ftpd/client"
 	"ftpd/internal/command"
 )
 
@@ -24,7 +26,7 @@ func run(args []string) status {
 	go func() {
 		err := command.Run(ctx, newApp(out), args)
 		if ctx.Err() != nil && err != nil {
-			err = context.Canceled // whatever failed, it failed because of the signal
+			err = interruption(err)
 		}
 		ended <- out.finish(err)
 	}()
@@ -34,6 +36,15 @@ func run(args []string) status {
 	case <-ctx.Done():
 	}
 	return unwind(out, ended)
+}
+
+// interruption is what a command that was interrupted has failed for: whatever
+// it says, it is the signal. Only what can be gone on with is worth a word more.
+func interruption(err error) error {
+	if _, ok := errors.AsType[*client.ResumableError](err); ok && errors.Is(err, context.Canceled) {
+		return err
+	}
+	return context.Canceled
 }
 
 // patience is how often an interrupted command that has not ended is looked

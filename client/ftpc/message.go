@@ -71,6 +71,9 @@ func (s setting) explain(err error) message {
 		m.name = f.name
 	}
 	m.text, m.hint = s.words(err, m.name)
+	if resumable, ok := errors.AsType[*client.ResumableError](err); ok && (m.hint == "" || m.hint == sameCommand) && worthAnother(err) {
+		m.hint = sameCommand + ": " + goesOn(resumable)
+	}
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
 	}
@@ -78,6 +81,20 @@ func (s setting) explain(err error) message {
 		m.hint = s.again
 	}
 	return m
+}
+
+// goesOn tells with what the same command does not begin again.
+func goesOn(r *client.ResumableError) string {
+	if r.Part == "" {
+		return "it goes on with what the server has"
+	}
+	return "it goes on behind the " + humanBytes(r.Size) + " in " + visible(r.Part)
+}
+
+// worthAnother tells whether an error may be gone the next time.
+func worthAnother(err error) bool {
+	_, local := errors.AsType[*client.LocalError](err)
+	return local || fatal(err) || errors.Is(err, client.ErrIntegrity) || errors.Is(err, client.ErrBusy)
 }
 
 func (s setting) words(err error, name string) (text, hint string) {

@@ -318,7 +318,7 @@ func TestBarIsTakenOff(t *testing.T) {
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != int(statusInterrupted) {
 		t.Errorf("ended with %v", err)
 	}
-	wantScreen(t, term.screen(), `^ftpc: get: interrupted$`)
+	wantScreen(t, term.screen(), `^ftpc: get big: interrupted$`, `^hint: run the same command again: it goes on behind .* \.big\.ftpc-part$`)
 }
 
 // Content on a terminal has it for itself.

@@ -58,7 +58,15 @@ func (t *transfer) onFile(event client.FileEvent) {
 		t.call.out.fail(failed(t.call.source(event), event.Err))
 	}
 	t.countSkipped(event.Skipped)
+	t.noteRestarted(event)
 	t.print(event)
+}
+
+// noteRestarted tells of a file of which a part had come that was no use.
+func (t *transfer) noteRestarted(event client.FileEvent) {
+	if event.Result.Restarted {
+		t.call.out.note(t.call.source(event), "it has changed since a part of it was transferred, and was transferred anew")
+	}
 }
 
 func (t *transfer) countSkipped(what string) {
@@ -124,6 +132,7 @@ func (t *transfer) addFile(event client.FileEvent) {
 		t.total.Failed++
 	}
 	t.mu.Unlock()
+	t.noteRestarted(event)
 	t.print(event)
 }
 

@@ -39,6 +39,9 @@ var causes = [...]struct {
 
 var errCancelled = &protocol.RequestError{Code: protocol.Cancelled, Message: "the request was cancelled"}
 
+// errDamaged is no fault of the blocks that came before.
+var errDamaged = &protocol.RequestError{Code: protocol.Integrity, Retry: true, Message: "a block arrived damaged"}
+
 // errorMessage is the one place that turns errors into what the wire says.
 func errorMessage(err error) protocol.Error {
 	if broken, ok := errors.AsType[*protocol.ProtocolError](err); ok {

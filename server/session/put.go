@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"time"
 
 	"ftpd/protocol"
@@ -37,6 +38,7 @@ type put struct {
 	waiting []block       // arrived, but not yet given to a job
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
+	keep    bool          // what is staged can be gone on with, and is not removed
 }
 
 func (s *Session) put(id uint32, m protocol.Put) error {
@@ -63,7 +65,11 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 func (p *put) stage(s *Session) {
 	p.phase = putOpening
 	p.jobs++
-	s.offload(reactor.Quick, &createFile{put: p, storage: s.config.Storage})
+	lane := reactor.Quick
+	if p.request.Source != 0 {
+		lane = reactor.Commit // it may wait for an earlier one to end
+	}
+	s.offload(lane, &createFile{put: p, storage: s.config.Storage})
 }
 
 // maxParked bounds the bytes that wait in memory for END; what comes above it
@@ -211,6 +217,7 @@ func (p *put) fail(s *Session, err error) {
 	p.bytes = p.tree.Size()
 	p.phase = putDiscarding
 	p.failure = err
+	p.keep = errors.Is(err, errCancelled) || errors.Is(err, errDamaged)
 	p.letGo(s)
 }
 
@@ -232,7 +239,7 @@ func (p *put) letGo(s *Session) {
 	}
 	if p.jobs == 0 && p.staging != nil {
 		p.jobs++
-		s.offload(reactor.Quick, &abortFile{put: p, staging: p.staging})
+		s.offload(reactor.Quick, &abortFile{put: p, staging: p.staging, keep: p.keep})
 		p.staging = nil
 	}
 }
@@ -259,11 +266,27 @@ type createFile struct {
 	put     *put
 	storage storage.Storage
 	staging storage.Staging
+	ready   protocol.Ready
 	err     error
 }
 
 // Run is part of reactor.Job.
-func (j *createFile) Run() { j.staging, j.err = j.put.create(j.storage) }
+func (j *createFile) Run() {
+	if j.staging, j.err = j.put.create(j.storage); j.err != nil {
+		return
+	}
+	digests, dropped := j.staging.Marked()
+	if len(digests) > 0 {
+		var tree protocol.Tree
+		for _, d := range digests {
+			tree.Add(protocol.Digest(d), protocol.BlockSize)
+		}
+		j.ready = protocol.Ready{Offset: tree.Size(), Digest: tree.Sum()}
+	}
+	if dropped {
+		j.ready.Flags = protocol.ReadyRestarted
+	}
+}
 
 func (p *put) create(in storage.Storage) (storage.Staging, error) {
 	m := &p.request
@@ -274,6 +297,9 @@ func (p *put) create(in storage.Storage) (storage.Staging, error) {
 	}
 	if m.Size != protocol.SizeUnknown {
 		options.Size = int64(m.Size)
+	}
+	if m.Flags&protocol.PutEager == 0 {
+		options.Resume = storage.Resume{Source: m.Source, Version: m.Version, Block: protocol.BlockSize}
 	}
 	if m.Flags&protocol.PutIfMatch != 0 {
 		if m.ETag == 0 { // to storage it would mean any
@@ -300,7 +326,10 @@ func (j *createFile) finish(s *Session) {
 	}
 	p.phase = putReceiving
 	if p.request.Flags&protocol.PutEager == 0 {
-		reply(s, p.id, protocol.Ready{Offset: 0})
+		if j.ready.Offset > 0 {
+			p.tree.Continue(j.ready.Offset, j.ready.Digest)
+		}
+		reply(s, p.id, j.ready)
 	}
 	for _, b := range p.waiting {
 		p.write(s, b)
@@ -322,9 +351,12 @@ func (j *writeBlock) Run() { j.err = storeBlock(j.staging, j.block.Data) }
 
 func storeBlock(to storage.Staging, data protocol.Data) error {
 	if !data.Verify() {
-		return &protocol.RequestError{Code: protocol.Integrity, Retry: true, Message: "a block arrived damaged"}
+		return errDamaged
 	}
 	_, err := to.WriteAt(data.Bytes, int64(data.Offset))
+	if err == nil && len(data.Bytes) == protocol.BlockSize {
+		err = to.Mark(int64(data.Offset/protocol.BlockSize), storage.Digest(data.Digest))
+	}
 	return err
 }
 
@@ -404,14 +436,21 @@ func (j *commitFile) finish(s *Session) {
 	s.succeed(p.entry)
 }
 
-// abortFile removes a staging file.
+// abortFile removes a staging file, or leaves it for the next PUT of its source.
 type abortFile struct {
 	put     *put
 	staging storage.Staging
+	keep    bool
 }
 
-// Run is part of reactor.Job.
-func (j *abortFile) Run() { _ = j.staging.Abort() } // the sweep takes what is left
+// Run is part of reactor.Job. The sweep takes what it cannot remove.
+func (j *abortFile) Run() {
+	if j.keep {
+		_ = j.staging.Leave()
+		return
+	}
+	_ = j.staging.Abort()
+}
 
 // finish is part of job.
 func (j *abortFile) finish(s *Session) {

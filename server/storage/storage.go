@@ -25,7 +25,9 @@ type Storage interface {
 	List(path Path, recursive bool) (Lister, error)
 	// Create begins a file that appears under path only when it is committed.
 	// It fails early for what would make the commit fail: ErrIsDirectory,
-	// fs.ErrExist and ErrChanged for the conditions, ErrNoSpace.
+	// fs.ErrExist and ErrChanged for the conditions, ErrNoSpace. Of one path and
+	// source only one file at a time goes on with what was left: while that is not
+	// ended, and it may wait a moment for that, others begin anew and are not kept.
 	Create(path Path, options CreateOptions) (Staging, error)
 	// Mkdir makes a directory. mode holds permission bits, 0 is the default;
 	// parents makes missing parents too and accepts an existing directory.
@@ -41,7 +43,7 @@ type Storage interface {
 	// at to is ErrIsDirectory, one that would move into itself ErrInvalid, and
 	// so is a move that the store cannot do in one step.
 	Rename(from, to Path, options RenameOptions) error
-	// Close aborts what is staged and gives up what the storage holds. No
+	// Close leaves what is staged and gives up what the storage holds. No
 	// other call may follow, but for those that close or end what it returned.
 	Close() error
 }
@@ -53,7 +55,20 @@ type CreateOptions struct {
 	IfMatch    uint64 // the ETag the path must have, now and at the commit; 0 is any
 	Parents    bool   // make missing parent directories, at the commit
 	Size       int64  // the size to come in bytes, to fail early for want of space; negative is unknown
+	Resume     Resume // what the file is to be gone on with by; the zero value is not at all
 }
+
+// Resume names what is stored, so that a file in the making can outlive the
+// connection that it comes by. It counts where the file has a known size of more
+// than one block, and a storage may do without: it then marks nothing.
+type Resume struct {
+	Source  uint64 // tells the source from every other; 0 is that nothing is to be kept
+	Version uint64 // differs between any two contents of the source
+	Block   int64  // bytes of a block, the unit in which it is gone on with
+}
+
+// Digest is that of a block, by whatever function: storage only keeps it.
+type Digest [16]byte
 
 // RenameOptions refine a Rename. The zero value replaces and makes nothing.
 type RenameOptions struct {
@@ -87,11 +102,19 @@ type Lister interface {
 	Close() error
 }
 
-// Staging is a file in the making, hidden from every listing. WriteAt may be
-// called concurrently; Commit or Abort ends it.
+// Staging is a file in the making, hidden from every listing. WriteAt and Mark
+// may be called concurrently; Commit, Abort or Leave ends it.
 type Staging interface {
 	// WriteAt is that of io.WriterAt.
 	WriteAt(p []byte, offset int64) (int, error)
+	// Marked returns the digests of the blocks that are there already, from the
+	// first on and without a gap, where an earlier staging file of the same
+	// path, size, source and version was left. dropped says that one was
+	// left of another size or version, which is gone now. It is called once.
+	Marked() (digests []Digest, dropped bool)
+	// Mark remembers the digest of a whole block that was written. Where the
+	// file is not to be gone on with, it does nothing.
+	Mark(block int64, digest Digest) error
 	// Commit gives the file its mode and time, makes it durable (unless the
 	// storage was told otherwise), puts it under its path in one step and
 	// makes that durable too. On an error nothing is left behind and the path
@@ -100,8 +123,11 @@ type Staging interface {
 	// unless somebody else relies on them by now. It waits for each WriteAt
 	// under way; later ones are fs.ErrClosed.
 	Commit(attributes Attributes) (Info, error)
-	// Abort forgets the file. After Commit or Abort it does nothing.
+	// Abort forgets the file. After Commit, Abort or Leave it does nothing.
 	Abort() error
+	// Leave gives the file up and keeps what is marked of it, for a while, for
+	// a Create with the same Resume. Where there is nothing to keep, it is Abort.
+	Leave() error
 }
 
 // Attributes are what a file gets besides its bytes.

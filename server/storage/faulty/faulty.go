@@ -34,13 +34,15 @@ const (
 	StagingWriteAt
 	StagingCommit
 	StagingAbort
+	StagingMark
+	StagingLeave
 )
 
 // names are in the order of the constants.
 var names = [...]string{
 	"", "Stat", "Open", "List", "Create", "Mkdir", "Remove", "Rename", "Close",
 	"File.ReadAt", "File.Stat", "File.Close", "Lister.Next", "Lister.Close",
-	"Staging.WriteAt", "Staging.Commit", "Staging.Abort",
+	"Staging.WriteAt", "Staging.Commit", "Staging.Abort", "Staging.Mark", "Staging.Leave",
 }
 
 func (op Op) String() string {

@@ -67,6 +67,10 @@ func every(s storage.Storage) map[faulty.Op]func() error {
 				st.Abort()
 				return err
 			}
+			if err = st.Mark(0, storage.Digest{1}); err != nil {
+				st.Abort()
+				return err
+			}
 			return end(st)
 		}
 	}
@@ -84,6 +88,8 @@ func every(s storage.Storage) map[faulty.Op]func() error {
 		faulty.StagingWriteAt: commit,
 		faulty.StagingCommit:  commit,
 		faulty.StagingAbort:   staged(storage.Staging.Abort),
+		faulty.StagingMark:    commit,
+		faulty.StagingLeave:   staged(storage.Staging.Leave),
 		faulty.Mkdir:          func() error { return s.Mkdir("d", 0, true) },
 		faulty.Rename:         func() error { return s.Rename("f", "f", storage.RenameOptions{}) },
 		faulty.Remove:         func() error { _, err := s.Remove(context.Background(), "missing", false); return err },
@@ -92,7 +98,7 @@ func every(s storage.Storage) map[faulty.Op]func() error {
 }
 
 func TestEveryOperationCanFail(t *testing.T) {
-	for op := faulty.Stat; op <= faulty.StagingAbort; op++ {
+	for op := faulty.Stat; op <= faulty.StagingLeave; op++ {
 		for when, hooks := range map[string]faulty.Hooks{
 			"before": {Before: faulty.Fail(errDisk, op)},
 			"after":  {After: faulty.Fail(errDisk, op)},
@@ -237,14 +243,14 @@ func TestGate(t *testing.T) {
 
 func TestOpNames(t *testing.T) {
 	seen := map[string]bool{}
-	for op := faulty.Stat; op <= faulty.StagingAbort; op++ {
+	for op := faulty.Stat; op <= faulty.StagingLeave; op++ {
 		if name := op.String(); name == "" || name == "unknown operation" || seen[name] {
 			t.Errorf("operation %d is called %q", op, name)
 		} else {
 			seen[name] = true
 		}
 	}
-	if (faulty.StagingAbort+1).String() != "unknown operation" || faulty.Op(0).String() != "unknown operation" || faulty.StagingAbort.String() != "Staging.Abort" {
+	if (faulty.StagingLeave+1).String() != "unknown operation" || faulty.Op(0).String() != "unknown operation" || faulty.StagingAbort.String() != "Staging.Abort" {
 		t.Error("the names are out of step with the operations")
 	}
 }

@@ -71,6 +71,14 @@ func (st *staging) Commit(attributes storage.Attributes) (info storage.Info, err
 
 func (st *staging) Abort() error { return st.hooks.closing(StagingAbort, st.path, st.inner.Abort) }
 
+func (st *staging) Leave() error { return st.hooks.closing(StagingLeave, st.path, st.inner.Leave) }
+
+func (st *staging) Marked() ([]storage.Digest, bool) { return st.inner.Marked() }
+
+func (st *staging) Mark(block int64, digest storage.Digest) error {
+	return st.hooks.around(StagingMark, st.path, func() error { return st.inner.Mark(block, digest) })
+}
+
 // limited does as much of a read or write as Limit lets it.
 func (h *Hooks) limited(op Op, path storage.Path, p []byte, offset int64, do func([]byte, int64) (int, error)) (int, error) {
 	length, cut := h.Limit(op, path, len(p))

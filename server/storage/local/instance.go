@@ -18,7 +18,8 @@ import (
 
 // The staging directory of a root:
 //
-//	.ftpd-staging/                 privateMode; gone when no store uses it
+//	.ftpd-staging/                 privateMode; gone when no store uses it and nothing is kept
+//	    resume/                    what can be gone on with (resume.go)
 //	    <instance>.lock            locked by the store for as long as it lives
 //	    <instance>/                privateMode; made after the lock, removed before it
 //	        0, 1, 2, ...           staging files
@@ -253,5 +254,5 @@ func (s *Store) closeInstance() {
 		_ = staging.Close()
 	}
 	_ = i.lock.Close()
-	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	removeStaging(s.top)
 }

@@ -12,7 +12,8 @@
 // of the root (instance.go), or, where the target is on another file system
 // mounted below the root, in a hidden file beside the target. The directory
 // goes when the store is closed; what a killed server left is swept by the
-// next one that opens the same root.
+// next one that opens the same root. Only what can be gone on with stays, for
+// as long as [Options.KeepResumable] says (resume.go).
 //
 // # What a file system must offer
 //
@@ -34,6 +35,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -48,11 +50,12 @@ const (
 
 // Options refine a Store. The zero value is the default.
 type Options struct {
-	NoSync        bool         // change nothing durably: no fsync at all
-	ReadOnly      bool         // refuse every change with fs.ErrPermission, and leave even the staging of a killed server alone
-	FileMode      uint32       // permission bits of a file whose client gave none, before the umask; 0 is 0644
-	DirectoryMode uint32       // the same of a directory; 0 is 0755
-	Logger        *slog.Logger // where the sweep says what it removed; nil is nowhere
+	NoSync        bool          // change nothing durably: no fsync at all
+	ReadOnly      bool          // refuse every change with fs.ErrPermission, and leave even the staging of a killed server alone
+	FileMode      uint32        // permission bits of a file whose client gave none, before the umask; 0 is 0644
+	DirectoryMode uint32        // the same of a directory; 0 is 0755
+	KeepResumable time.Duration // how long the part of an upload is kept that can be gone on with; 0 is 24 hours, negative not at all
+	Logger        *slog.Logger  // where the sweep says what it removed; nil is nowhere
 }
 
 // Store is a directory as a [storage.Storage].
@@ -71,9 +74,14 @@ type Store struct {
 	inSteps atomic.Bool
 
 	mu       sync.Mutex
-	instance *instance             // nil until the first Create
-	staged   map[*staging]struct{} // neither committed nor aborted
+	instance *instance                // nil until the first Create
+	staged   map[*staging]struct{}    // neither committed nor aborted
+	claimed  map[string]chan struct{} // names of what can be gone on with and is; closed when it is ended
 	closed   bool
+
+	takeoverWait time.Duration
+	sweeping     sync.WaitGroup
+	done         chan struct{} // closed by Close
 }
 
 var _ storage.Storage = (*Store)(nil)
@@ -86,6 +94,7 @@ func Open(dir string, options Options) (*Store, error) {
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
 	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, gate: make(gate, atOnce)}
+	s.claimed, s.takeoverWait, s.done = map[string]chan struct{}{}, takeoverWait, make(chan struct{})
 	if err := s.openTop(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
@@ -98,6 +107,7 @@ func Open(dir string, options Options) (*Store, error) {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %s: %w", dir, err)
 	}
+	s.sweeping.Go(func() { s.sweepHourly(s.done) })
 	return s, nil
 }
 
@@ -107,6 +117,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DirectoryMode == 0 {
 		o.DirectoryMode = defaultDirectoryMode
+	}
+	if o.KeepResumable == 0 {
+		o.KeepResumable = 24 * time.Hour
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -128,8 +141,9 @@ func (s *Store) openTop() error {
 	return nil
 }
 
-// Close aborts the uploads that are under way, removes the staging directory
-// and gives up the descriptors.
+// Close ends the uploads that are under way, of which it keeps what can be gone
+// on with, removes the staging directory if nothing is kept, and gives up the
+// descriptors.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -143,9 +157,11 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 
-	// Abort takes s.mu, so it is called without it.
+	close(s.done)
+	s.sweeping.Wait()
+	// Leave takes s.mu, so it is called without it.
 	for _, st := range open {
-		_ = st.Abort()
+		_ = st.Leave()
 	}
 	s.closeInstance()
 	err := s.top.Close()

@@ -16,8 +16,9 @@ import (
 const smallFile = 64 << 10
 
 // staging is a file in the making as a [storage.Staging]. It is either in the
-// store's instance directory or, where the target is on another file system,
-// beside the target; rename(2) does not cross file systems.
+// store's instance directory or, if it can be gone on with, in the directory for
+// that (resume.go), or, where the target is on another file system, beside the
+// target; rename(2) does not cross file systems.
 type staging struct {
 	store    *Store
 	instance *instance
@@ -26,6 +27,8 @@ type staging struct {
 	descriptor
 	home   place  // where the file is until it is committed
 	record string // the entry of the instance that names home where it is beside the target, or ""
+
+	resumable *resumable // nil where it is gone when it is ended
 }
 
 // Create implements [storage.Storage]. What would make the commit fail is
@@ -41,6 +44,14 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 	}
 	if path == storage.Root {
 		return nil, s.fail(path, unix.EISDIR)
+	}
+	if s.keeps(&options) {
+		switch st, err := s.resume(path, options); {
+		case err != nil:
+			return nil, s.fail(path, err)
+		case st != nil:
+			return st, nil
+		}
 	}
 	s.gate.enter()
 	defer s.gate.leave()
@@ -248,6 +259,9 @@ func (st *staging) release(fd int) {
 	st.dropRecord()
 	if st.record != "" {
 		st.home.close()
+	}
+	if st.resumable != nil {
+		st.releaseResumable()
 	}
 	st.store.mu.Lock()
 	delete(st.store.staged, st)

@@ -4,6 +4,7 @@ package local
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -34,6 +35,15 @@ func child(dir string) {
 		if st, err = s.Create(path, storage.CreateOptions{}); err == nil {
 			_, err = st.WriteAt([]byte("half of the ne"), 0)
 		}
+	}
+	if _, missing := os.Lstat(dir + "/r"); missing == nil && err == nil {
+		st, failed := s.Create("r/resumed", resumeOptions())
+		if failed != nil {
+			fmt.Println(failed)
+			return
+		}
+		_, failed = st.WriteAt([]byte("aaaabbbb"), 0)
+		err = errors.Join(err, failed, st.Mark(0, storage.Digest{1}), st.Mark(1, storage.Digest{2}))
 	}
 	fmt.Println("staged", err)
 	_, _ = io.Copy(io.Discard, os.Stdin)

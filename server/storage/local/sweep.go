@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -27,9 +28,12 @@ func (s *Store) sweep() error {
 		return err
 	}
 	for _, name := range instanceNames(staging) {
-		s.sweepInstance(staging, name)
+		if name != resumeDirectory {
+			s.sweepInstance(staging, name)
+		}
 	}
-	_ = unix.Unlinkat(int(s.top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+	s.sweepResumable(time.Now().Add(-s.options.KeepResumable))
+	removeStaging(s.top)
 	return nil
 }
 

@@ -1,0 +1,65 @@
+//go:build unix
+
+package local
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sweepResumable removes what was left before a moment, and what is of no use
+// since the machine was started anew.
+func (s *Store) sweepResumable(before time.Time) {
+	home, err := s.openResume(false)
+	if err != nil {
+		return
+	}
+	defer home.close()
+	for _, name := range instanceNames(home.file) {
+		s.sweepLeft(&home, name, before)
+	}
+}
+
+func (s *Store) sweepLeft(home *directory, name string, before time.Time) {
+	fd, err := lockJournal(home.fd(), name, unix.O_CREAT)
+	if err != nil {
+		return // it is in use
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	head := make([]byte, journalHead)
+	journal := descriptor{fd: fd}
+	if _, err := journal.readAt(head, 0); err == nil && isOfThisBoot(head) {
+		if unix.Fstat(fd, &stat) != nil || !time.Unix(stat.Mtim.Unix()).Before(before) {
+			return
+		}
+	}
+	removed := unix.Unlinkat(home.fd(), name, 0) == nil
+	_ = unix.Unlinkat(home.fd(), name+lockSuffix, 0)
+	s.options.Logger.Info("removed what was left of an upload", "file", name, "staged", removed)
+}
+
+// sweepHourly runs sweepResumable from time to time until done is closed.
+func (s *Store) sweepHourly(done <-chan struct{}) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			s.sweepResumable(now.Add(-s.options.KeepResumable))
+		case <-done:
+			return
+		}
+	}
+}
+
+// removeStaging removes the staging directory where nothing is in it.
+func removeStaging(top *os.File) {
+	if staging, err := openStaging(top); err == nil {
+		_ = unix.Unlinkat(int(staging.Fd()), resumeDirectory, unix.AT_REMOVEDIR)
+		_ = staging.Close()
+	}
+	_ = unix.Unlinkat(int(top.Fd()), stagingDirectory, unix.AT_REMOVEDIR)
+}

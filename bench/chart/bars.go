@@ -19,6 +19,7 @@ type Bars struct {
 	Colour color.Color          // of all
 	Offset vg.Length            // of the middle of the bar from its place, upwards
 	Width  vg.Length            // of a bar
+	Blank  bool                 // nothing where there is no value, instead of a dash
 }
 
 // Plot implements plot.Plotter.
@@ -32,7 +33,9 @@ func (b *Bars) Plot(c draw.Canvas, p *plot.Plot) {
 		y := toY(float64(place)) + b.Offset
 		left, right := c.Min.X, toX(math.Max(v, p.X.Min))
 		if math.IsNaN(v) {
-			c.FillText(text, vg.Point{X: left + vg.Points(4), Y: y + lift}, "—")
+			if !b.Blank {
+				c.FillText(text, vg.Point{X: left + vg.Points(4), Y: y + lift}, "—")
+			}
 			continue
 		}
 		low, high := y-b.Width/2, y+b.Width/2
@@ -54,7 +57,9 @@ func BarPanel(title, unit string, names []string) *plot.Plot {
 	p.Title.Text, p.X.Label.Text = title, unit
 	upwards := slices.Clone(names)
 	slices.Reverse(upwards)
-	p.NominalY(upwards...)
+	if len(names) > 0 {
+		p.NominalY(upwards...)
+	}
 	p.Y.Min, p.Y.Max = -0.6, float64(len(names))-0.4
 	return p
 }

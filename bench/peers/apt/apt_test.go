@@ -55,7 +55,7 @@ func TestRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Without lists, lists, again; and nothing when it is wanted a second time.
+	// In vain, then for new lists, then again; and nothing when it is wanted a second time.
 	if n := strings.Count(string(calls), "apt-get "); n != 3 {
 		t.Errorf("%d calls:\n%s", n, calls)
 	}

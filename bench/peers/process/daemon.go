@@ -39,7 +39,7 @@ func Start(ctx context.Context, c Command, ready func() error) (*Daemon, error) 
 		d.err = d.cmd.Wait()
 		close(d.ended)
 	}()
-	if err := d.await(ctx, ready); err != nil {
+	if err := d.await(ctx, c.Workers, ready); err != nil {
 		return nil, errors.Join(err, d.Stop())
 	}
 	return d, nil
@@ -63,13 +63,17 @@ func (d *Daemon) hasEnded() bool {
 }
 
 // await waits until the server is ready, and remembers what it consists of.
-func (d *Daemon) await(ctx context.Context, ready func() error) error {
+func (d *Daemon) await(ctx context.Context, workers int, ready func() error) error {
 	if err := d.poll(ctx, ready); err != nil {
 		return err
 	}
-	processes, err := tree(d.cmd.Process.Pid)
-	d.resting = processes
-	return err
+	return d.poll(ctx, func() (err error) {
+		d.resting, err = tree(d.cmd.Process.Pid)
+		if have := len(d.resting) - 1; err == nil && have < workers {
+			return fmt.Errorf("the server has started %d of %d processes", have, workers)
+		}
+		return err
+	})
 }
 
 // poll asks for a condition until it holds, the process has ended, the context

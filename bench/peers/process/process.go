@@ -27,6 +27,8 @@ const unwinding = 5 * time.Second
 type Command struct {
 	Line []string // the program first
 	Env  []string // NAME=VALUE, besides the environment of this process
+	// Workers is how many processes a server has started when it is ready.
+	Workers int
 }
 
 // Usage is what a process took.

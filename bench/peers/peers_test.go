@@ -162,6 +162,16 @@ func TestACopyThatDiffersHasNoTime(t *testing.T) {
 	}
 }
 
+func TestADroppedRowLosesWhatItHad(t *testing.T) {
+	m := newMeasurement(options{}, nil, quiet())
+	bad, good := row{tool: "bad"}, row{tool: "good"}
+	m.samples = []sample{{row: bad}, {row: good}, {row: bad}}
+	m.drop(bad, errors.New("the bytes differ"))
+	if len(m.samples) != 1 || m.samples[0].row != good || !m.dropped[bad] || len(m.failed) != 1 {
+		t.Errorf("%+v", m)
+	}
+}
+
 // absent is a tool that cannot be started.
 func absent(required bool) tools.Tool {
 	return tools.Tool{Name: "absent", Required: required, Start: func(context.Context, tools.Place) (*tools.Session, error) {

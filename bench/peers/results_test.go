@@ -131,6 +131,9 @@ func TestKeptCopiesAreBounded(t *testing.T) {
 			t.Errorf("copy %d is there: %v", i+1, got)
 		}
 	}
+	if p.kept != k.files {
+		t.Errorf("%d files are counted, want %d", p.kept, k.files)
+	}
 	p.memory = true
 	if _, _, err := p.next(k); err != nil || exists(t, p.dir, entries[2]) {
 		t.Errorf("a copy stays in memory: %v", err)

@@ -150,6 +150,25 @@ func TestDaemon(t *testing.T) {
 	}
 }
 
+// A server may be late to ask for the end of its children, or never do so.
+func TestSettledWithWhatIsDead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	d, err := Start(t.Context(), shell(`sh -c 'echo $$ > "$0.new"' "$1" & exec sleep 1000`, file), exists(file+".new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.resting = d.resting[:1]
+	if err := d.Settle(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if found, err := tree(d.cmd.Process.Pid); err != nil || len(found) != 2 || !found[1].zombie {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStopKillsWhatIsLeft(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	d, err := Start(t.Context(), shell(`trap 'exit 0' TERM; sleep 1000 & echo $! > "$1.new"; mv "$1.new" "$1"; wait`, file), exists(file))

@@ -15,7 +15,6 @@ import (
 	"ftpd/bench/peers/process"
 	"ftpd/bench/peers/tools"
 	"ftpd/bench/relay"
-	"ftpd/internal/trial"
 )
 
 // copyLimit is how long one copy may take: a tool that hangs costs no more.
@@ -186,7 +185,7 @@ func (m *measurement) copy(ctx context.Context, p *place, of row, tool tools.Too
 	}
 	err = errors.Join(err, s.Stop())
 	if err == nil {
-		_, err = trial.Compare(filepath.Join(p.dir, source(t.kind)), filepath.Join(p.dir, into, t.name()), trial.Content)
+		err = p.verify(into, t.kind)
 	}
 	return taken, err
 }

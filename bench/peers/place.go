@@ -5,12 +5,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 
 	"ftpd/bench/machine"
 	"ftpd/bench/peers/tools"
+	"ftpd/internal/trial"
 )
 
 // place is a new directory on a file system, gone when the run ends. A server's
@@ -58,7 +60,35 @@ func (p *place) fill(kinds []kind) error {
 	return nil
 }
 
-func (p *place) remove() error { return os.RemoveAll(p.dir) }
+func (p *place) remove() error { return remove(p.dir) }
+
+// remove removes a tree, whatever modes a client has given its directories.
+func remove(path string) error {
+	err := os.RemoveAll(path)
+	if errors.Is(err, fs.ErrPermission) {
+		err = errors.Join(unlock(path), os.RemoveAll(path))
+	}
+	return err
+}
+
+// unlock lets this user into every directory of a tree, and read its files. lftp
+// takes a server's word for a mode that may shut out everybody but root.
+func unlock(path string) error {
+	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		least := fs.FileMode(0o400)
+		if d.IsDir() {
+			least = 0o700
+		}
+		if err != nil || d.Type()&^fs.ModeDir != 0 || info.Mode()&least == least {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()|least)
+	})
+}
 
 // source returns the path of a source below the place.
 func source(k kind) string { return filepath.Join(sourceDir, k.name()) }
@@ -74,7 +104,17 @@ func (p *place) next(k kind) (into string, scratch tools.Place, err error) {
 	into = filepath.Join(targetDir, strconv.Itoa(p.copies))
 	scratch = tools.Place{Root: p.dir, Scratch: filepath.Join(p.dir, scratchDir)}
 	return into, scratch, errors.Join(
-		os.RemoveAll(scratch.Scratch), makeDir(scratch.Scratch), makeDir(filepath.Join(p.dir, into)))
+		remove(scratch.Scratch), makeDir(scratch.Scratch), makeDir(filepath.Join(p.dir, into)))
+}
+
+// verify compares a copy with its source.
+func (p *place) verify(into string, k kind) error {
+	replica := filepath.Join(p.dir, into, k.name())
+	if err := unlock(replica); err != nil {
+		return err
+	}
+	_, err := trial.Compare(filepath.Join(p.dir, source(k)), replica, trial.Content)
+	return err
 }
 
 // keepMax is how many files of copies stay on a disk.
@@ -91,7 +131,7 @@ func (p *place) tidy() error {
 		return nil
 	}
 	p.kept = 0
-	return os.RemoveAll(filepath.Join(p.dir, targetDir))
+	return remove(filepath.Join(p.dir, targetDir))
 }
 
 // discard removes a copy that takes much room.
@@ -99,7 +139,7 @@ func (p *place) discard(into string, k kind) error {
 	if k.tree() {
 		return nil
 	}
-	return os.RemoveAll(filepath.Join(p.dir, into))
+	return remove(filepath.Join(p.dir, into))
 }
 
 func (p *place) String() string {

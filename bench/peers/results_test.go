@@ -140,6 +140,32 @@ func TestKeptCopiesAreBounded(t *testing.T) {
 	}
 }
 
+func TestUnlock(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "a", "b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a", "c"), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a/b", "a"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unlock(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"a": 0o700, "a/b": 0o700, "a/c": 0o400} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if err := remove(dir); err != nil || exists(t, dir) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 func exists(t *testing.T, elements ...string) bool {
 	t.Helper()
 	_, err := os.Stat(filepath.Join(elements...))

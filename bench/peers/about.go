@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,8 +84,22 @@ func (m *measurement) versions(find *tools.Finder) string {
 // load returns the three load averages, as far as the kernel tells.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
-	if fields := strings.Fields(string(text)); err == nil && len(fields) > 3 {
-		return strings.Join(fields[:3], " ")
+	if err != nil {
+		return "unknown"
 	}
-	return "unknown"
+	return describeLoad(string(text), runtime.NumCPU())
+}
+
+// describeLoad says what a load average means for the figures.
+func describeLoad(text string, processors int) string {
+	fields := strings.Fields(text)
+	if len(fields) < 3 {
+		return "unknown"
+	}
+	averages := strings.Join(fields[:3], " ")
+	lately, err := strconv.ParseFloat(fields[0], 64)
+	if err != nil || lately < float64(processors)/2 {
+		return averages
+	}
+	return averages + ", so other programs worked on the machine too, and the spread and the ratios tell more than the seconds"
 }

@@ -35,33 +35,32 @@ func smallOptions(t *testing.T) options {
 	return options{disk: dir, size: 1 << 20, small: 20, runs: 2}
 }
 
-// built is the directory of ftpd and ftpc, made once.
-var built = sync.OnceValues(func() (string, error) {
-	bin, err := os.MkdirTemp("", "peers-bin-")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", bin+"/", "./server/ftpd", "./client/ftpc")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return bin, fmt.Errorf("%w\n%s", err, out)
-	}
-	return bin, nil
-})
+// bin is a directory for ftpd and ftpc, which are made when a test wants them.
+var bin string
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if bin, err := built(); err == nil {
-		_ = os.RemoveAll(bin) // a temporary directory, whatever becomes of it
+	var err error
+	if bin, err = os.MkdirTemp("", "peers-bin-"); err != nil {
+		log.Fatal(err)
 	}
+	status := m.Run()
+	_ = os.RemoveAll(bin) // a temporary directory, whatever becomes of it
 	os.Exit(status)
 }
+
+var build = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-o", bin+"/", "./server/ftpd", "./client/ftpc")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+})
 
 // programs returns the directory of ftpd and ftpc.
 func programs(t *testing.T) string {
 	t.Helper()
-	bin, err := built()
-	if err != nil {
+	if err := build(); err != nil {
 		t.Fatal(err)
 	}
 	return bin

@@ -79,14 +79,14 @@ func (r results) writeCSV(out io.Writer) error {
 	for _, s := range r.samples {
 		lines = append(lines, []string{
 			s.place, string(s.task.direction), strconv.Itoa(s.task.files), strconv.FormatInt(s.task.size, 10), s.tool, s.client,
-			micro(s.wall), micro(s.onClient), micro(s.onServer),
+			exact(s.wall), exact(s.onClient), exact(s.onServer),
 		})
 	}
 	return w.WriteAll(lines)
 }
 
-// micro writes seconds so that they can be read back.
-func micro(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
+// exact writes seconds so that nothing is lost when they are read back.
+func exact(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 9, 64) }
 
 func readCSV(in io.Reader) (results, error) {
 	var r results

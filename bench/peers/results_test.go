@@ -20,7 +20,7 @@ func known() results {
 		for _, w := range millis {
 			r.samples = append(r.samples, sample{
 				row: row{place: "/mem", task: task{d, k}, tool: tool}, client: "client of " + tool,
-				wall: time.Duration(w) * time.Millisecond, onClient: 20 * time.Millisecond, onServer: 30 * time.Millisecond,
+				wall: time.Duration(w) * time.Millisecond, onClient: 20*time.Millisecond + 1, onServer: 30 * time.Millisecond,
 			})
 		}
 	}
@@ -45,7 +45,7 @@ func TestCSV(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, known()) {
 		t.Errorf("%v\n%+v\nwant\n%+v", err, got, known())
 	}
-	for _, bad := range []string{"", "# only\n", "a,b\n", strings.Replace(text.String(), "10000,", "many,", 1), strings.Replace(text.String(), "0.090000", "x", 1)} {
+	for _, bad := range []string{"", "# only\n", "a,b\n", strings.Replace(text.String(), "10000,", "many,", 1), strings.Replace(text.String(), "0.090000000", "x", 1)} {
 		if _, err := readCSV(strings.NewReader(bad)); err == nil {
 			t.Errorf("taken:\n%s", bad)
 		}
@@ -111,6 +111,18 @@ func TestPathsOfTheCommandStayOut(t *testing.T) {
 	got := withoutPaths([]string{"-bin", "../bin", "-runs", "5", "--out=x", "-cache", "y", "-many=0"})
 	if want := []string{"-runs", "5", "-many=0"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	for text, busy := range map[string]bool{"0.10 9.00 9.00 1/2 3": false, "1.00 0.00 0.00 1/2 3": true} {
+		got := describeLoad(text, 2)
+		if !strings.HasPrefix(got, text[:14]) || strings.Contains(got, "other programs") != busy {
+			t.Errorf("%q", got)
+		}
+	}
+	if got := describeLoad("", 2); got != "unknown" {
+		t.Errorf("%q", got)
 	}
 }
 

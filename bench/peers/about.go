@@ -36,6 +36,9 @@ func (m *measurement) about(args []string, find *tools.Finder) []string {
 	}
 	lines = append(lines, "On the disk when a put is said to be done: "+strings.Join(synced, "; ")+". Every other row's put may still be in memory only",
 		"Every copy was compared with its source, byte by byte, outside of the time measured")
+	if m.short {
+		lines = append(lines, "The run was stopped, or the time ran out: some rows have fewer runs")
+	}
 	for _, t := range m.tools {
 		if why := m.absent[t.Name]; why != nil {
 			lines = append(lines, fmt.Sprintf("Left out: %s (%v)", t.Name, why))

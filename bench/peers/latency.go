@@ -13,11 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"ftpd/bench/machine"
 	"ftpd/bench/peers/tools"
 )
 
-// The files that -latency writes.
+// latencyFile is what -latency writes.
 const latencyFile = "latency.md"
 
 // parseDelays reads a list of durations.
@@ -39,7 +38,7 @@ func parseDelays(list string) ([]time.Duration, error) {
 // measureLatency measures the small files through each delay: where a file costs
 // a round trip, that shows at once. Disks would only add to it, so it is done in
 // one place, in memory where there is some.
-func measureLatency(ctx context.Context, m *measurement, out io.Writer) error {
+func measureLatency(ctx context.Context, m *measurement, about func() []string, out io.Writer) error {
 	delays, err := parseDelays(m.options.delays)
 	if err != nil {
 		return err
@@ -53,7 +52,7 @@ func measureLatency(ctx context.Context, m *measurement, out io.Writer) error {
 	if len(m.samples) == 0 {
 		return measureErr
 	}
-	table := m.latencyTable(delays)
+	table := m.latencyTable(about(), delays)
 	_, err = io.WriteString(out, table)
 	if m.options.out != "" {
 		err = errors.Join(err, os.MkdirAll(m.options.out, 0o777), os.WriteFile(filepath.Join(m.options.out, latencyFile), []byte(table), 0o666))
@@ -86,11 +85,13 @@ func (m *measurement) throughDelays(ctx context.Context, delays []time.Duration)
 	return errors.Join(m.failed...)
 }
 
-func (m *measurement) latencyTable(delays []time.Duration) string {
+func (m *measurement) latencyTable(about []string, delays []time.Duration) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# Through delays\n\n- %s\n- Up to %d runs of each, in turns; medians. Load average before: %s\n", machine.Describe(), m.options.runs, m.load)
-	fmt.Fprintf(&out, "- A relay between client and server delays each direction, the handshake too, and limits no bandwidth\n\n")
-	out.WriteString("| in | task | tool | delay each way | runs | median s | min–max s | more than without, s |\n|---|---|---|---:|---:|---:|---:|---:|\n")
+	out.WriteString("# Through delays\n\n")
+	for _, line := range append(about, "A relay between client and server delays each direction, the handshake too, and limits no bandwidth") {
+		out.WriteString("- " + line + "\n")
+	}
+	out.WriteString("\n| in | task | tool | delay each way | runs | median s | min–max s | more than without, s |\n|---|---|---|---:|---:|---:|---:|---:|\n")
 	r := results{samples: m.samples}
 	for _, p := range m.places {
 		for _, t := range tasks(r.kinds()) {

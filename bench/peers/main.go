@@ -136,14 +136,15 @@ func (o options) do(ctx context.Context, args []string, out io.Writer, notes *lo
 	}
 	find := tools.NewFinder(apt.New(o.cache, notes.Printf))
 	m := newMeasurement(o, chosen(tools.All(bin, find), o.only), notes)
+	about := func() []string { return m.about(args, find) }
 	if o.latency {
-		return measureLatency(ctx, m, out)
+		return measureLatency(ctx, m, about, out)
 	}
 	measureErr := m.all(ctx)
 	if len(m.samples) == 0 {
 		return measureErr
 	}
-	r := results{about: m.about(args, find), samples: m.samples}
+	r := results{about: about(), samples: m.samples}
 	return errors.Join(measureErr, r.write(o.out, out))
 }
 

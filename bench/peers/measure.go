@@ -48,6 +48,7 @@ type measurement struct {
 	absent  map[string]error // tools that cannot be measured here, and why
 	dropped map[row]bool     // whose copy failed
 	failed  []error
+	short   bool   // it was stopped before all runs were done
 	relayed bool   // clients reach servers through a relay
 	load    string // of the machine before
 	notes   *log.Logger
@@ -135,6 +136,7 @@ func (m *measurement) sample(ctx context.Context, p *place, of row, tool tools.T
 		taken.row = of
 		m.samples = append(m.samples, taken)
 	case ctx.Err() != nil:
+		m.short = true
 		return fmt.Errorf("stopped in %s by %s: %w", t, tool.Name, context.Cause(ctx))
 	case errors.As(err, &absent) && tool.Required:
 		return fmt.Errorf("%s: %w", tool.Name, err)

@@ -229,6 +229,9 @@ func TestTheTimeRunsOut(t *testing.T) {
 	defer cancel()
 	m := newMeasurement(smallOptions(t), named(t, "", tools.Reference), quiet())
 	err := m.all(ctx)
+	if about := strings.Join(m.about(nil, tools.NewFinder(apt.New(t.TempDir(), t.Logf))), "\n"); !strings.Contains(about, "some rows have fewer runs") {
+		t.Errorf("the results do not tell:\n%s", about)
+	}
 	if !errors.Is(err, errLimit) || !strings.Contains(err.Error(), "stopped in put one file of 1 MiB by cp") {
 		t.Errorf("error %v", err)
 	}
@@ -311,10 +314,10 @@ func TestThroughDelays(t *testing.T) {
 	o.delays, o.runs, o.out = "0,5ms", 1, t.TempDir()
 	m := newMeasurement(o, named(t, programs(t), tools.Product, tools.Reference), quiet())
 	var out strings.Builder
-	if err := measureLatency(t.Context(), m, &out); err != nil {
+	if err := measureLatency(t.Context(), m, func() []string { return []string{"a machine"} }, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| put 20 files of 4 KiB | " + tools.Product + " | 0s | 1 |", "| get 20 files of 4 KiB | " + tools.Product + " | 5ms | 1 |"} {
+	for _, want := range []string{"- a machine\n- A relay", "| put 20 files of 4 KiB | " + tools.Product + " | 0s | 1 |", "| get 20 files of 4 KiB | " + tools.Product + " | 5ms | 1 |"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -9,6 +9,7 @@ FUZZTIME    ?= 30s
 BENCH       ?= .
 RUNS        ?= 5
 PEERFLAGS   ?=
+BENCHDIR    ?= docs/benchmarks
 IOFLAGS     ?=
 
 LINT_VERSION := v2.15.0
@@ -110,9 +111,14 @@ bench: ## run every benchmark that matches BENCH
 	@$(call in-modules,go test -run '^$$' -bench '$(BENCH)' -benchmem ./...)
 
 .PHONY: bench-peers
-bench-peers: build ## measure ftpd, cp and rsync side by side, RUNS times each
-	@command -v rsync >/dev/null || { apt-get update && apt-get install -y rsync; } >/dev/null 2>&1 || echo "rsync is not installed: its rows are left out"
-	@cd bench && go run ./peers -bin ../$(BIN) -runs $(RUNS) $(PEERFLAGS)
+bench-peers: build ## measure ftpd and its peers side by side, RUNS times each, into docs/benchmarks
+	@cd bench && go build -o ../$(BIN)/bench-peers ./peers
+	@$(BIN)/bench-peers -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR) -runs $(RUNS) $(PEERFLAGS)
+
+.PHONY: bench-latency
+bench-latency: build ## the same for ftpd and rsync through delays of 0, 10 and 100 ms each way
+	@cd bench && go build -o ../$(BIN)/bench-peers ./peers
+	@$(BIN)/bench-peers -latency -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR) -runs $(RUNS) $(PEERFLAGS)
 
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models

@@ -79,10 +79,23 @@ var arrows = []arrow{
 	{from: "internal/trial"},
 	{from: "internal/demo", project: []string{"internal/trial"}},
 	{from: "internal/tally"},
-	{from: "bench/peers", project: []string{"internal/trial"}},
+	{
+		from:    "bench/peers",
+		project: []string{"internal/trial", "bench/chart", "bench/machine", "bench/relay", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},
+		modules: []string{gonum, unix},
+	},
+	{from: "bench/peers/apt"},
+	{from: "bench/peers/process"},
+	{from: "bench/peers/tools", project: []string{"bench/peers/apt", "bench/peers/process"}},
+	{from: "bench/relay"},
+	{from: "bench/machine", modules: []string{unix}},
+	{
+		from:    "bench/chart",
+		modules: []string{gonum, gonum + "/vg", gonum + "/vg/draw", gonum + "/vg/vgimg", gonum + "/vg/vgsvg"},
+	},
 	{
 		from:    "bench/iomodels",
-		project: []string{"bench/iomodels/load", "bench/iomodels/models", "bench/iomodels/proc", "bench/iomodels/report"},
+		project: []string{"bench/machine", "bench/iomodels/load", "bench/iomodels/models", "bench/iomodels/proc", "bench/iomodels/report"},
 		modules: []string{unix},
 	},
 	{
@@ -96,7 +109,8 @@ var arrows = []arrow{
 	{from: "bench/iomodels/proc", modules: []string{unix}},
 	{
 		from:    "bench/iomodels/report",
-		modules: []string{gonum, gonum + "/plotter", gonum + "/vg", gonum + "/vg/draw", gonum + "/vg/vgimg", gonum + "/vg/vgsvg"},
+		project: []string{"bench/chart"},
+		modules: []string{gonum, gonum + "/plotter", gonum + "/vg", gonum + "/vg/draw"},
 	},
 	{from: ".", modules: []string{}},
 }

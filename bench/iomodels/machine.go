@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/bench/machine"
 )
 
 // filesWanted is what a server of 10,000 idle and 128 active connections opens,
@@ -32,28 +30,8 @@ func (m *measurement) prepare() error {
 	return nil
 }
 
-// machine describes what it was measured on, and how.
-func machine(p plan, rounds int, took time.Duration) string {
-	var system unix.Utsname
-	release := "unknown"
-	if unix.Uname(&system) == nil {
-		release = unix.ByteSliceToString(system.Release[:])
-	}
-	return fmt.Sprintf("%s, %d processors; Linux %s; %s %s/%s; %d rounds in turns, medians, %s each; %s in all",
-		processor(), runtime.NumCPU(), release, runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		rounds, p.measure, took.Round(time.Second))
-}
-
-// processor names the model of the processors.
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for line := range bytes.Lines(text) {
-		if name, value, ok := strings.Cut(string(line), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
+// described says what it was measured on, and how.
+func described(p plan, rounds int, took time.Duration) string {
+	return fmt.Sprintf("%s; %d rounds in turns, medians, %s each; %s in all",
+		machine.Describe(), rounds, p.measure, took.Round(time.Second))
 }

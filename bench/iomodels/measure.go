@@ -44,7 +44,7 @@ func measureAll(ctx context.Context, o options, stdout io.Writer, notes *log.Log
 	}
 	rounds, err := m.rounds(ctx, begun.Add(o.plan.limit))
 	rows := report.Medians(m.samples)
-	heading := machine(o.plan, rounds, time.Since(begun))
+	heading := described(o.plan, rounds, time.Since(begun))
 	if _, printErr := io.WriteString(stdout, heading+"\n\n"+report.Markdown(rows)); printErr != nil {
 		err = errors.Join(err, fmt.Errorf("print: %w", printErr))
 	}

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package main
 
@@ -6,85 +6,103 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
 
-	"ftpd/internal/trial"
+	"ftpd/bench/peers/process"
+	"ftpd/bench/peers/tools"
+	"ftpd/bench/relay"
 )
+
+// copyLimit is how long one copy may take: a tool that hangs costs no more.
+const copyLimit = 15 * time.Minute
+
+// errSlow is a copy that took longer.
+var errSlow = fmt.Errorf("not done after %v", copyLimit)
 
 // sample is one copy, from the start of the client to its end.
 type sample struct {
-	wall           time.Duration
-	client, server time.Duration // processor time, user and system
+	row
+	client             string
+	wall               time.Duration
+	onClient, onServer time.Duration // processor time, user and system
 }
 
 // row identifies what is measured more than once.
 type row struct {
-	task task
-	peer string
+	place string
+	task  task
+	tool  string
+	delay time.Duration // each way, where a relay stands between
 }
 
-// measurement is what was measured on one file system.
+// measurement is what was measured so far.
 type measurement struct {
-	place   string
 	options options
-	peers   []peer
-	samples map[row][]sample
-	missing map[string]bool // tools that are not installed
-	copies  int             // that were begun
+	tools   []tools.Tool
+	places  []*place
+	samples []sample
+	absent  map[string]error // tools that cannot be measured here, and why
+	dropped map[row]bool     // whose copy failed
+	failed  []error
+	short   bool   // it was stopped before all runs were done
+	relayed bool   // clients reach servers through a relay
+	load    string // of the machine before
+	notes   *log.Logger
 }
 
-// measureAll measures on each file system and prints a table for each.
-func measureAll(ctx context.Context, o options, tools []peer, out io.Writer, notes *log.Logger) error {
-	if _, err := fmt.Fprintln(out, heading(o)); err != nil {
+func newMeasurement(o options, chosen []tools.Tool, notes *log.Logger) *measurement {
+	return &measurement{options: o, tools: chosen, absent: make(map[string]error), dropped: make(map[row]bool), load: load(), notes: notes}
+}
+
+// all takes every sample. The error joins what went wrong; samples holds what
+// was measured nevertheless.
+func (m *measurement) all(ctx context.Context) (err error) {
+	defer func() {
+		for _, p := range m.places {
+			err = errors.Join(err, p.remove())
+		}
+	}()
+	kinds := m.options.kinds()
+	if err := m.prepare(kinds); err != nil {
 		return err
 	}
-	for _, parent := range []string{o.memory, o.disk} {
+	return errors.Join(m.rounds(ctx, tasks(kinds)), errors.Join(m.failed...))
+}
+
+// prepare makes the places and their sources.
+func (m *measurement) prepare(kinds []kind) error {
+	for _, parent := range []string{m.options.memory, m.options.disk} {
 		if parent == "" {
 			continue
 		}
 		if _, err := os.Stat(parent); err != nil {
-			notes.Printf("nothing is measured in %s: %v", parent, err)
+			m.notes.Printf("nothing is measured in %s: %v", parent, err)
 			continue
 		}
-		if err := measureIn(ctx, parent, o, tools, out, notes); err != nil {
+		p, err := newPlace(parent, kinds)
+		if err != nil {
 			return err
 		}
+		m.places = append(m.places, p)
 	}
 	return nil
 }
 
-// measureIn works in a new directory, which is gone afterwards.
-func measureIn(ctx context.Context, parent string, o options, tools []peer, out io.Writer, notes *log.Logger) (err error) {
-	place, err := os.MkdirTemp(parent, "ftpd-peers-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(place)) }()
-	if err := makeSource(place, o); err != nil {
-		return err
-	}
-	m := &measurement{place: place, options: o, peers: tools, samples: make(map[row][]sample), missing: make(map[string]bool)}
-	measureErr := m.rounds(ctx)
-	for name := range m.missing {
-		notes.Printf("%s is not installed: its rows are left out", name)
-	}
-	_, printErr := io.WriteString(out, m.table(parent))
-	return errors.Join(measureErr, printErr)
-}
-
-// rounds takes every sample, the tools in turns: what disturbs the machine for
-// a while disturbs all of them. Each round begins with another tool, so that
-// none always follows the same one.
-func (m *measurement) rounds(ctx context.Context) error {
+// rounds takes the samples, the tools in turns: what disturbs the machine for a
+// while disturbs all of them. Each round begins with another tool, so that none
+// always follows the same one. A round is complete in all places before the
+// next one begins, so that whatever time there is, each has been measured as
+// often as the others.
+func (m *measurement) rounds(ctx context.Context, tasks []task) error {
 	for round := range m.options.runs {
-		for _, t := range tasks(m.options) {
-			for i := range m.peers {
-				if err := m.sample(ctx, m.peers[(i+round)%len(m.peers)], t); err != nil {
+		for _, p := range m.places {
+			for _, t := range tasks {
+				m.notes.Printf("round %d of %d: %s in %s", round+1, m.options.runs, t, p.parent)
+				if err := m.turn(ctx, p, t, 0, round); err != nil {
 					return err
 				}
 			}
@@ -93,64 +111,133 @@ func (m *measurement) rounds(ctx context.Context) error {
 	return nil
 }
 
-func (m *measurement) sample(ctx context.Context, p peer, t task) error {
-	if m.missing[p.name] {
-		return nil
+// turn lets each tool do one task once.
+func (m *measurement) turn(ctx context.Context, p *place, t task, delay time.Duration, round int) error {
+	for i := range m.tools {
+		tool := m.tools[(i+round)%len(m.tools)]
+		if err := m.sample(ctx, p, row{p.parent, t, tool.Name, delay}, tool); err != nil {
+			return err
+		}
 	}
-	taken, err := m.copy(ctx, p, t)
-	switch {
-	case errors.Is(err, errMissing):
-		m.missing[p.name] = true
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("stopped in %s of %s: %w", t, p.name, context.Cause(ctx))
-	case err != nil:
-		return fmt.Errorf("%s by %s: %w", t, p.name, err)
-	}
-	of := row{t, p.name}
-	m.samples[of] = append(m.samples[of], taken)
 	return nil
 }
 
+// sample measures one copy. An error ends the run; what is wrong with a tool is
+// noted, and its row left out from then on.
+func (m *measurement) sample(ctx context.Context, p *place, of row, tool tools.Tool) error {
+	t := of.task
+	if m.absent[tool.Name] != nil || m.dropped[of] || tool.PutOnly && t.direction == get {
+		return nil
+	}
+	taken, err := m.copy(ctx, p, of, tool)
+	var absent *absentError
+	switch {
+	case err == nil:
+		taken.row = of
+		m.samples = append(m.samples, taken)
+	case ctx.Err() != nil:
+		m.short = true
+		return fmt.Errorf("stopped in %s by %s: %w", t, tool.Name, context.Cause(ctx))
+	case errors.As(err, &absent) && tool.Required:
+		return fmt.Errorf("%s: %w", tool.Name, err)
+	case errors.As(err, &absent):
+		m.absent[tool.Name] = err
+		m.notes.Printf("%s is left out: %v", tool.Name, err)
+	case errors.Is(err, tools.ErrUnsupported):
+		m.dropped[of] = true
+		m.notes.Printf("%s is left out of %s: %v", tool.Name, t, err)
+	default:
+		m.drop(of, fmt.Errorf("%s by %s in %s: %w", t, tool.Name, p.parent, err))
+	}
+	return nil
+}
+
+// drop takes a row out: a tool whose copy is wrong has no time.
+func (m *measurement) drop(of row, why error) {
+	m.dropped[of] = true
+	m.failed = append(m.failed, why)
+	m.samples = slices.DeleteFunc(m.samples, func(s sample) bool { return s.row == of })
+	m.notes.Print(why)
+}
+
+// absentError is why a tool cannot be measured here at all.
+type absentError struct{ err error }
+
+func (e *absentError) Error() string { return e.err.Error() }
+func (e *absentError) Unwrap() error { return e.err }
+
 // copy copies into a new directory with a new server, and verifies the copy.
-//
-// Copies of trees stay until the end: for minutes after many files were removed,
-// ext4 is slow to make others (it passes over each inode that was freed lately),
-// and whoever comes next would pay for what the one before left.
-func (m *measurement) copy(ctx context.Context, p peer, t task) (taken sample, err error) {
-	m.copies++
-	into := filepath.Join(targetDir, strconv.Itoa(m.copies))
-	target := filepath.Join(m.place, into)
-	if err := os.MkdirAll(target, 0o777); err != nil {
-		return taken, err
-	}
-	if !t.tree {
-		defer func() { err = errors.Join(err, os.RemoveAll(target)) }()
-	}
-	s, err := p.start(m.place)
+func (m *measurement) copy(ctx context.Context, p *place, of row, tool tools.Tool) (taken sample, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, copyLimit, errSlow)
+	defer cancel()
+	t := of.task
+	into, its, err := p.next(t.kind)
 	if err != nil {
 		return taken, err
 	}
-	usage, err := m.timed(ctx, s, t, into)
-	if err == nil {
-		_, err = trial.Compare(filepath.Join(m.place, sourceDir, t.name), filepath.Join(target, t.name), trial.Content)
+	defer func() { err = errors.Join(err, p.discard(into, t.kind)) }()
+	s, err := tool.Start(ctx, its)
+	if err != nil {
+		return taken, &absentError{err}
 	}
-	served, stopErr := s.stop()
-	return sample{wall: usage.Wall, client: usage.CPU, server: served}, errors.Join(err, stopErr)
+	taken, err = m.run(ctx, p, s, of, into)
+	taken.client = tool.File
+	if t.tree() {
+		taken.client = tool.Tree
+	}
+	err = errors.Join(err, s.Stop())
+	if err == nil {
+		err = p.verify(into, t.kind)
+	}
+	return taken, err
+}
+
+// run measures one copy by a client, directly or through a relay.
+func (m *measurement) run(ctx context.Context, p *place, s *tools.Session, of row, into string) (taken sample, err error) {
+	if !m.relayed {
+		return p.timed(ctx, s, s.Client(s.Address), of.task, into)
+	}
+	between, err := relay.Start(s.Address, of.delay)
+	if err != nil {
+		return taken, err
+	}
+	defer func() { err = errors.Join(err, between.Close()) }()
+	return p.timed(ctx, s, s.Client(between.Address()), of.task, into)
 }
 
 // timed is the part that counts.
-func (m *measurement) timed(ctx context.Context, s *session, t task, into string) (trial.Usage, error) {
-	from, to := filepath.Join(sourceDir, t.name), filepath.Join(into, t.name)
-	var line []string
+func (p *place) timed(ctx context.Context, s *tools.Session, client tools.Client, t task, into string) (taken sample, err error) {
+	from, to := source(t.kind), filepath.Join(into, t.name())
+	var command process.Command
 	if t.direction == put {
-		line = s.put(filepath.Join(m.place, from), to, t.tree)
+		command, err = client.Put(tools.Copy{Local: filepath.Join(p.dir, from), Remote: to, Tree: t.tree()})
 	} else {
-		line = s.get(from, filepath.Join(m.place, to), t.tree)
+		command, err = client.Get(tools.Copy{Local: filepath.Join(p.dir, to), Remote: from, Tree: t.tree()})
 	}
-	// What an earlier copy left to be written must not slow this one down.
-	if _, err := trial.Run(trial.Command(ctx, "sync")); err != nil {
-		return trial.Usage{}, err
+	if err != nil {
+		return taken, err
 	}
-	return trial.Run(trial.Command(ctx, line[0], line[1:]...))
+	if err := p.settle(ctx); err != nil {
+		return taken, err
+	}
+	before, err := s.CPU(ctx)
+	if err != nil {
+		return taken, err
+	}
+	usage, err := process.Run(ctx, command)
+	if err != nil {
+		return taken, errors.Join(err, context.Cause(ctx))
+	}
+	after, err := s.CPU(ctx)
+	return sample{wall: usage.Wall, onClient: usage.CPU, onServer: after - before}, err
+}
+
+// settle sees to it that what an earlier copy left to be written does not slow
+// the next one down.
+func (p *place) settle(ctx context.Context) error {
+	if p.memory {
+		return nil
+	}
+	_, err := process.Run(ctx, process.Command{Line: []string{"sync", "-f", p.dir}})
+	return err
 }

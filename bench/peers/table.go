@@ -1,109 +1,158 @@
-//go:build unix
+//go:build linux
 
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"ftpd/bench/peers/tools"
 )
 
-// heading says where and how it was measured.
-func heading(o options) string {
-	parts := []string{
-		runtime.GOOS + "/" + runtime.GOARCH,
-		fmt.Sprintf("%d processors", runtime.NumCPU()),
-		fmt.Sprintf("%d runs each, in turns", o.runs),
-	}
-	for _, tool := range []string{nameCopy, "rsync"} {
-		if out, err := exec.Command(tool, "--version").Output(); err == nil {
-			parts = append(parts, strings.Join(strings.Fields(firstLine(string(out))), " "))
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}
-
-// table returns a Markdown table of what was measured, empty if nothing was.
-func (m *measurement) table(parent string) string {
-	if len(m.samples) == 0 {
-		return ""
-	}
+// markdown returns all tables, those of the budgets first.
+func (r results) markdown() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "\n### In %s (%s)\n\n", parent, fileSystem(parent))
-	fmt.Fprintln(&out, "| task | tool | median s | min–max s | × cp | × rsync | client CPU s | server CPU s |")
-	fmt.Fprintln(&out, "|---|---|---:|---:|---:|---:|---:|---:|")
-	for _, t := range tasks(m.options) {
-		for _, p := range m.peers {
-			if samples := m.samples[row{t, p.name}]; len(samples) > 0 {
-				fmt.Fprintln(&out, m.line(t, p.name, samples))
+	out.WriteString("# Side by side\n\n")
+	for _, line := range r.about {
+		out.WriteString("- " + line + "\n")
+	}
+	out.WriteString("\n## Budgets\n\n")
+	out.WriteString(r.budgets())
+	for _, place := range r.places() {
+		for _, k := range r.kinds() {
+			for _, d := range []direction{put, get} {
+				out.WriteString(r.table(place, task{d, k}))
 			}
 		}
 	}
 	return out.String()
 }
 
-func (m *measurement) line(t task, name string, samples []sample) string {
-	wall := func(s sample) time.Duration { return s.wall }
-	fastest, slowest := slices.MinFunc(samples, byWall), slices.MaxFunc(samples, byWall)
-	return fmt.Sprintf("| %s | %s | %s | %s–%s | %s | %s | %s | %s |", t, name,
-		seconds(median(samples, wall)), seconds(fastest.wall), seconds(slowest.wall),
-		m.ratio(t, name, nameCopy), m.ratio(t, name, nameRsync),
-		seconds(median(samples, func(s sample) time.Duration { return s.client })),
-		seconds(median(samples, func(s sample) time.Duration { return s.server })))
-}
+const tableHead = `| tool | client | runs | median s | min–max s | %s | × cp | × ftpd | client CPU s | server CPU s |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
+`
 
-// ratio compares medians.
-func (m *measurement) ratio(t task, name, with string) string {
-	wall := func(s sample) time.Duration { return s.wall }
-	other := m.samples[row{t, with}]
-	if len(other) == 0 {
+// table has a row for each tool, the fastest first; empty if nothing was
+// measured.
+func (r results) table(place string, t task) string {
+	var rows []string
+	for _, tool := range r.byMedian(place, t) {
+		rows = append(rows, r.line(row{place: place, task: t, tool: tool}))
+	}
+	if len(rows) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", float64(median(m.samples[row{t, name}], wall))/float64(median(other, wall)))
+	unit := "MiB/s"
+	if t.tree() {
+		unit = "files/s"
+	}
+	return fmt.Sprintf("\n### %s in %s\n\n", sentence(t.String()), place) + fmt.Sprintf(tableHead, unit) + strings.Join(rows, "")
 }
 
-func byWall(a, b sample) int { return cmp.Compare(a.wall, b.wall) }
+// byMedian returns the tools that did a task, the fastest first.
+func (r results) byMedian(place string, t task) []string {
+	did := slices.DeleteFunc(r.tools(), func(tool string) bool { return len(r.of(row{place: place, task: t, tool: tool})) == 0 })
+	slices.SortStableFunc(did, func(a, b string) int {
+		return int(median(r.of(row{place: place, task: t, tool: a}), wall) - median(r.of(row{place: place, task: t, tool: b}), wall))
+	})
+	return did
+}
 
-// median is the mean of the two in the middle where the number is even.
-func median(samples []sample, of func(sample) time.Duration) time.Duration {
-	values := make([]time.Duration, len(samples))
-	for i, s := range samples {
-		values[i] = of(s)
+func (r results) line(of row) string {
+	samples := r.of(of)
+	middle := median(samples, wall)
+	return fmt.Sprintf("| %s | %s | %d | %s | %s–%s | %s | %s | %s | %s | %s |\n",
+		of.tool, samples[0].client, len(samples), seconds(middle),
+		seconds(slices.MinFunc(samples, byWall).wall), seconds(slices.MaxFunc(samples, byWall).wall),
+		rate(of.task, middle), r.times(of, tools.Reference), r.times(of, tools.Product),
+		seconds(median(samples, func(s sample) time.Duration { return s.onClient })),
+		seconds(median(samples, func(s sample) time.Duration { return s.onServer })))
+}
+
+// rate is what a user sees: bytes of a file, files of a tree.
+func rate(t task, took time.Duration) string {
+	if took <= 0 {
+		return ""
 	}
-	slices.Sort(values)
-	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+	if t.tree() {
+		return thousands(int(float64(t.files) / took.Seconds()))
+	}
+	return thousands(int(float64(t.size) / (1 << 20) / took.Seconds()))
+}
+
+// times is the ratio to another tool, or empty.
+func (r results) times(of row, other string) string {
+	ratio, ok := r.ratio(of, row{place: of.place, task: of.task, tool: other})
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", ratio)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
-// fileSystem names the type of the file system that a directory is on, as far
-// as /proc tells.
-func fileSystem(dir string) string {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	resolved, resolveErr := filepath.EvalSymlinks(dir)
-	if err != nil || resolveErr != nil {
-		return "unknown file system"
-	}
-	var best, kind string
-	for line := range strings.Lines(string(mounts)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || len(fields[1]) < len(best) {
-			continue
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// What the product is held to, as ratios of medians; 0 is not.
+const (
+	treeToCopy  = 0.90
+	treeToRsync = 0.33
+	fileToCopy  = 1.00
+	fileToBest  = 0.65
+)
+
+// budgets compares the product with what it is held to.
+func (r results) budgets() string {
+	var out strings.Builder
+	out.WriteString("| in | task | tool | × cp | × rsync | × best peer | the best peer |\n|---|---|---|---:|---:|---:|---|\n")
+	for _, place := range r.places() {
+		for _, k := range r.kinds() {
+			for _, d := range []direction{put, get} {
+				for _, tool := range []string{tools.Product, tools.ProductQuick} {
+					out.WriteString(r.budget(row{place: place, task: task{d, k}, tool: tool}))
+				}
+			}
 		}
-		if under, err := filepath.Rel(fields[1], resolved); err == nil && under != ".." && !strings.HasPrefix(under, "../") {
-			best, kind = fields[1], fields[2]
+	}
+	return out.String()
+}
+
+func (r results) budget(of row) string {
+	if len(r.of(of)) == 0 {
+		return ""
+	}
+	toCopy, toRsync, toBest := fileToCopy, 0.0, fileToBest
+	if of.task.tree() {
+		toCopy, toRsync, toBest = treeToCopy, treeToRsync, 0
+	}
+	best := r.bestPeer(of.place, of.task)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", of.place, of.task, of.tool,
+		r.held(of, tools.Reference, toCopy), r.held(of, tools.Rsync, toRsync), r.held(of, best, toBest), best)
+}
+
+// held writes a ratio, and whether it is within what is asked, if anything is.
+func (r results) held(of row, other string, asked float64) string {
+	ratio, ok := r.ratio(of, row{place: of.place, task: of.task, tool: other})
+	switch {
+	case !ok:
+		return ""
+	case asked == 0:
+		return fmt.Sprintf("%.2f", ratio)
+	case ratio <= asked:
+		return fmt.Sprintf("**%.2f** ≤ %.2f", ratio, asked)
+	}
+	return fmt.Sprintf("%.2f > %.2f", ratio, asked)
+}
+
+// bestPeer returns the fastest tool that copies over a network and is not the
+// product; empty where there is none.
+func (r results) bestPeer(place string, t task) string {
+	for _, tool := range r.byMedian(place, t) {
+		if tool != tools.Reference && tool != tools.Product && tool != tools.ProductQuick {
+			return tool
 		}
 	}
-	return kind
+	return ""
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package main
 
@@ -9,9 +9,6 @@ import (
 
 	"ftpd/internal/trial"
 )
-
-// smallFile is the size of each file of the tree.
-const smallFile = 4 << 10
 
 // direction is the way that files go, as the user of a client sees it.
 type direction string
@@ -24,50 +21,94 @@ const (
 // task is what is measured: files of one kind going one way.
 type task struct {
 	direction
-	what string
-	name string // in the directories source and target
-	tree bool
+	kind
 }
 
-func (t task) String() string { return string(t.direction) + " " + t.what }
+// kind is a file, or a tree of files of one size.
+type kind struct {
+	files int   // 0 for one alone
+	size  int64 // of each, in bytes
+}
 
-func tasks(o options) []task {
-	large := size(o.size)
-	small := fmt.Sprintf("%d files of 4 KiB", o.files)
-	return []task{
-		{put, "one file of " + large, "image", false},
-		{get, "one file of " + large, "image", false},
-		{put, small, "tree", true},
-		{get, small, "tree", true},
+func (k kind) String() string {
+	if !k.tree() {
+		return "one file of " + size(k.size)
 	}
+	return fmt.Sprintf("%s files of %s", thousands(k.files), size(k.size))
 }
 
-// The directories of a place. A server's root is the place itself, so that the
-// same source serves both ways.
+func (t task) String() string { return string(t.direction) + " " + t.kind.String() }
+
+func (k kind) tree() bool { return k.files > 0 }
+
+// name is that of the file or tree in the directory of the sources.
+func (k kind) name() string {
+	if !k.tree() {
+		return "image"
+	}
+	return fmt.Sprintf("tree-%d", k.size)
+}
+
+// The sizes of the files of the trees.
 const (
-	sourceDir = "source"
-	targetDir = "target"
+	smallFile = 4 << 10
+	tinyFile  = 1 << 10
 )
 
-// makeSource makes what all tasks copy.
-func makeSource(place string, o options) error {
-	source := filepath.Join(place, sourceDir)
-	if err := os.Mkdir(source, 0o777); err != nil {
-		return err
+// kinds returns what is copied.
+func (o options) kinds() []kind {
+	var all []kind
+	if o.size > 0 {
+		all = append(all, kind{0, o.size})
 	}
-	if err := trial.WriteFile(filepath.Join(source, "image"), o.size, 1); err != nil {
-		return err
+	if o.small > 0 {
+		all = append(all, kind{o.small, smallFile})
 	}
-	for i := range o.files {
-		dir := filepath.Join(source, "tree", fmt.Sprintf("%03d", i/100))
-		if err := os.MkdirAll(dir, 0o777); err != nil {
+	if o.many > 0 {
+		all = append(all, kind{o.many, tinyFile})
+	}
+	return all
+}
+
+func tasks(kinds []kind) []task {
+	var all []task
+	for _, k := range kinds {
+		all = append(all, task{put, k}, task{get, k})
+	}
+	return all
+}
+
+// make makes what a task copies. Everybody may read it, whoever a server works as.
+func (k kind) make(source string) error {
+	path := filepath.Join(source, k.name())
+	if !k.tree() {
+		return writeSample(path, k.size, 1)
+	}
+	for i := range k.files {
+		dir := filepath.Join(path, fmt.Sprintf("%03d", i/100))
+		if err := makeDir(dir); err != nil {
 			return err
 		}
-		if err := trial.WriteFile(filepath.Join(dir, fmt.Sprintf("%05d.dat", i)), smallFile, uint64(i)); err != nil {
+		if err := writeSample(filepath.Join(dir, fmt.Sprintf("%05d.dat", i)), k.size, uint64(i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func writeSample(path string, size int64, seed uint64) error {
+	if err := trial.WriteFile(path, size, seed); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
+// makeDir makes a directory that everybody may write to, whatever the umask is.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o777)
 }
 
 func size(n int64) string {
@@ -77,4 +118,12 @@ func size(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)
+}
+
+// thousands writes a number with a comma before every three digits.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

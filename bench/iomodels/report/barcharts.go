@@ -3,10 +3,11 @@ package report
 import (
 	"image/color"
 	"math"
-	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+
+	"ftpd/bench/chart"
 )
 
 // The colours of bars: one for a value alone, a pair for two to be compared.
@@ -20,18 +21,6 @@ const (
 	pairWidth  = 9 * vg.Inch / 72
 	pairOffset = 5.2 * vg.Inch / 72
 )
-
-// barPanel is a panel with the models on its vertical axis, the first on top.
-func barPanel(title, unit string, models []string) *plot.Plot {
-	p := plot.New()
-	decent(p)
-	p.Title.Text, p.X.Label.Text = title, unit
-	names := slices.Clone(models)
-	slices.Reverse(names)
-	p.NominalY(names...)
-	p.Y.Min, p.Y.Max = -0.6, float64(len(models))-0.4
-	return p
-}
 
 // fullest returns for each model, the last first, the value of its idle row with
 // the most connections that has one; NaN where none has.
@@ -64,56 +53,56 @@ func greatest(floor float64, lists ...[]float64) float64 {
 
 // atRest shows what servers use while nobody asks, each with as many connections
 // as it was given and could take.
-func atRest(rows []Row) chart {
+func atRest(rows []Row) chart.Chart {
 	models := modelsOf(rows, Idle)
 	if len(models) == 0 {
-		return chart{}
+		return chart.Chart{}
 	}
 	plain, first, second := barColours()
-	c := chart{name: "idle", title: "At rest, with 10,000 silent connections (select: 1,024 descriptors; thread-pool: 256 served): lower is better", legend: plot.NewLegend()}
+	c := chart.New("idle", "At rest, with 10,000 silent connections (select: 1,024 descriptors; thread-pool: 256 served): lower is better")
 
-	processor := barPanel("processor", "share of one processor", models)
+	processor := chart.BarPanel("processor", "share of one processor", models)
 	share := fullest(rows, models, IdleCPU)
 	processor.X.Min, processor.X.Max = 0, 1.2
-	processor.Add(&bars{values: share, label: IdleCPU.pretty, colour: plain, width: barWidth})
+	processor.Add(&chart.Bars{Values: share, Label: IdleCPU.pretty, Colour: plain, Width: barWidth})
 
-	memory := barPanel("memory", "bytes for each connection", models)
+	memory := chart.BarPanel("memory", "bytes for each connection", models)
 	own, kernel := fullest(rows, models, User), fullest(rows, models, Kernel)
-	logarithmic(&memory.X, 100, 8*greatest(1000, own, kernel))
-	ownBars := &bars{values: own, label: User.pretty, colour: first, width: pairWidth, offset: pairOffset}
-	kernelBars := &bars{values: kernel, label: Kernel.pretty, colour: second, width: pairWidth, offset: -pairOffset}
+	chart.Logarithmic(&memory.X, 100, 8*greatest(1000, own, kernel))
+	ownBars := &chart.Bars{Values: own, Label: User.pretty, Colour: first, Width: pairWidth, Offset: pairOffset}
+	kernelBars := &chart.Bars{Values: kernel, Label: Kernel.pretty, Colour: second, Width: pairWidth, Offset: -pairOffset}
 	memory.Add(ownBars, kernelBars)
-	c.legend.Add("own memory", ownBars)
-	c.legend.Add("kernel, both ends", kernelBars)
+	c.Legend.Add("own memory", ownBars)
+	c.Legend.Add("kernel, both ends", kernelBars)
 
-	threads := barPanel("threads", "threads of the server", models)
+	threads := chart.BarPanel("threads", "threads of the server", models)
 	count := fullest(rows, models, Threads)
-	logarithmic(&threads.X, 1, 8*greatest(10, count))
-	threads.Add(&bars{values: count, label: Threads.pretty, colour: plain, width: barWidth})
-	c.panels = []*plot.Plot{processor, memory, threads}
+	chart.Logarithmic(&threads.X, 1, 8*greatest(10, count))
+	threads.Add(&chart.Bars{Values: count, Label: Threads.pretty, Colour: plain, Width: barWidth})
+	c.Panels = []*plot.Plot{processor, memory, threads}
 	return c
 }
 
 // heavyChart compares what 16 clients wait for, with and without another one
 // whose handler blocks.
-func heavyChart(rows []Row) chart {
+func heavyChart(rows []Row) chart.Chart {
 	models := modelsOf(rows, Heavy)
 	if len(models) == 0 {
-		return chart{}
+		return chart.Chart{}
 	}
 	_, first, second := barColours()
-	c := chart{name: "heavy", title: "What 16 clients wait, and the same beside a client whose handler blocks for 50 ms: lower is better", legend: plot.NewLegend()}
+	c := chart.New("heavy", "What 16 clients wait, and the same beside a client whose handler blocks for 50 ms: lower is better")
 	for _, column := range []Column{P50, P99} {
-		p := barPanel(map[Column]string{P50: "median (p50)", P99: "99 of 100 (p99)"}[column], "µs to the answer", models)
-		calm := &bars{values: ofModels(rows, models, Calm, column), label: column.pretty, colour: first, width: pairWidth, offset: pairOffset}
-		heavy := &bars{values: ofModels(rows, models, Heavy, column), label: column.pretty, colour: second, width: pairWidth, offset: -pairOffset}
-		logarithmic(&p.X, 10, 8*greatest(1000, calm.values, heavy.values))
+		p := chart.BarPanel(map[Column]string{P50: "median (p50)", P99: "99 of 100 (p99)"}[column], "µs to the answer", models)
+		calm := &chart.Bars{Values: ofModels(rows, models, Calm, column), Label: column.pretty, Colour: first, Width: pairWidth, Offset: pairOffset}
+		heavy := &chart.Bars{Values: ofModels(rows, models, Heavy, column), Label: column.pretty, Colour: second, Width: pairWidth, Offset: -pairOffset}
+		chart.Logarithmic(&p.X, 10, 8*greatest(1000, calm.Values, heavy.Values))
 		p.Add(calm, heavy)
-		if len(c.panels) == 0 {
-			c.legend.Add("alone", calm)
-			c.legend.Add("beside heavy", heavy)
+		if len(c.Panels) == 0 {
+			c.Legend.Add("alone", calm)
+			c.Legend.Add("beside heavy", heavy)
 		}
-		c.panels = append(c.panels, p)
+		c.Panels = append(c.Panels, p)
 	}
 	return c
 }

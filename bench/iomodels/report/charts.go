@@ -2,40 +2,18 @@ package report
 
 import (
 	"fmt"
-	"image/color"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
-)
 
-// A chart is a row of panels and a legend for all of them.
-type chart struct {
-	name   string // of its files
-	title  string
-	panels []*plot.Plot
-	legend plot.Legend
-}
-
-const (
-	panelWidth  = 4.3 * vg.Inch
-	chartHeight = 5.6 * vg.Inch
-	legendWidth = 1.95 * vg.Inch
-	titleHeight = 0.5 * vg.Inch
-	dpi         = 110
+	"ftpd/bench/chart"
 )
 
 // charts draws everything that rows have something for.
-func charts(rows []Row) ([]chart, error) {
-	var all []chart
+func charts(rows []Row) ([]chart.Chart, error) {
+	var all []chart.Chart
 	for _, wanted := range []struct {
 		name, title, unit string
 		column            Column
@@ -49,11 +27,11 @@ func charts(rows []Row) ([]chart, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.name, c.title = wanted.name, wanted.title
+		c.Name, c.Title = wanted.name, wanted.title
 		all = append(all, c)
 	}
 	all = append(all, atRest(rows), heavyChart(rows))
-	return slices.DeleteFunc(all, func(c chart) bool { return len(c.panels) == 0 }), nil
+	return slices.DeleteFunc(all, func(c chart.Chart) bool { return len(c.Panels) == 0 }), nil
 }
 
 // modelsOf returns the models in the order in which they were measured first.
@@ -69,8 +47,8 @@ func modelsOf(rows []Row, e Experiment) []string {
 
 // ladder has a panel for each number of active connections: one column of the
 // busy rows above the number of idle connections, a line for each model.
-func ladder(rows []Row, column Column, unit string) (chart, error) {
-	var c chart
+func ladder(rows []Row, column Column, unit string) (chart.Chart, error) {
+	c := chart.New("", "")
 	busy := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool {
 		return r.Experiment != Busy || math.IsNaN(r.Values[column])
 	})
@@ -82,22 +60,21 @@ func ladder(rows []Row, column Column, unit string) (chart, error) {
 		}
 	}
 	slices.Sort(steps)
-	c.legend = plot.NewLegend()
 	for _, active := range steps {
 		p := plot.New()
-		decent(p)
+		chart.Decent(p)
 		p.Title.Text = fmt.Sprintf("%d active", active)
 		p.X.Label.Text = "idle connections besides"
 		p.Y.Label.Text = unit
-		logarithmic(&p.X, 0.8, 14_000)
-		logarithmic(&p.Y, lowest/1.25, highest*1.25)
+		chart.Logarithmic(&p.X, 0.8, 14_000)
+		chart.Logarithmic(&p.Y, lowest/1.25, highest*1.25)
 		grid := plotter.NewGrid()
 		grid.Horizontal, grid.Vertical = gridStyle(), gridStyle()
 		p.Add(grid)
-		if err := addLines(p, &c.legend, busy, active, column); err != nil {
+		if err := addLines(p, &c.Legend, busy, active, column); err != nil {
 			return c, err
 		}
-		c.panels = append(c.panels, p)
+		c.Panels = append(c.Panels, p)
 	}
 	return c, nil
 }
@@ -136,55 +113,4 @@ func extent(rows []Row, column Column) (lowest, highest float64) {
 		lowest, highest = math.Min(lowest, r.Values[column]), math.Max(highest, r.Values[column])
 	}
 	return lowest, highest
-}
-
-// draw lays the chart out: the title above, the legend to the right.
-func (c *chart) draw(dc draw.Canvas) {
-	dc.FillPolygon(color.White, []vg.Point{dc.Min, {X: dc.Max.X, Y: dc.Min.Y}, dc.Max, {X: dc.Min.X, Y: dc.Max.Y}})
-	heading := c.panels[0].Title.TextStyle
-	heading.Font.Size = vg.Points(15)
-	heading.XAlign, heading.YAlign = draw.XLeft, draw.YTop
-	dc.FillText(heading, vg.Point{X: dc.Min.X + vg.Points(10), Y: dc.Max.Y - vg.Points(7)}, c.title)
-	area := draw.Crop(dc, vg.Points(8), -legendWidth, vg.Points(6), -titleHeight)
-	tiles := draw.Tiles{Rows: 1, Cols: len(c.panels), PadX: vg.Points(10)}
-	for i, p := range c.panels {
-		p.Draw(tiles.At(area, i, 0))
-	}
-	c.legend.Top, c.legend.Left = true, true
-	c.legend.TextStyle.Font.Size = vg.Points(11)
-	c.legend.TextStyle.Font.Variant = sans
-	c.legend.Padding = vg.Points(4)
-	c.legend.ThumbnailWidth = vg.Points(30)
-	c.legend.Draw(draw.Crop(dc, dc.Size().X-legendWidth+vg.Points(8), 0, 0, -titleHeight-vg.Points(24)))
-}
-
-func (c *chart) size() (width, height vg.Length) {
-	return panelWidth*vg.Length(len(c.panels)) + legendWidth, chartHeight
-}
-
-// save writes the chart as PNG and as SVG.
-func (c *chart) save(dir string) error {
-	width, height := c.size()
-	image := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-	c.draw(draw.New(image))
-	vector := vgsvg.New(width, height)
-	c.draw(draw.New(vector))
-	for extension, content := range map[string]io.WriterTo{".png": vgimg.PngCanvas{Canvas: image}, ".svg": vector} {
-		if err := writeTo(filepath.Join(dir, c.name+extension), content); err != nil {
-			return fmt.Errorf("chart: %w", err)
-		}
-	}
-	return nil
-}
-
-func writeTo(path string, content io.WriterTo) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := content.WriteTo(f); err != nil {
-		_ = f.Close() // the file is of no use
-		return err
-	}
-	return f.Close()
 }

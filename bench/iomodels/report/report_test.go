@@ -123,11 +123,6 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%v is %q, want %q", v, got, want)
 		}
 	}
-	for v, want := range map[float64]string{0.01: "0.01", 1: "1", 1000: "1k", 20_000: "20k", 3e6: "3M"} {
-		if got := short(v); got != want {
-			t.Errorf("%v is %q on an axis, want %q", v, got, want)
-		}
-	}
 }
 
 func TestWrite(t *testing.T) {

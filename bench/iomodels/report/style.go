@@ -2,11 +2,7 @@ package report
 
 import (
 	"image/color"
-	"math"
-	"slices"
-	"strconv"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -43,55 +39,6 @@ func (s style) line() draw.LineStyle {
 
 func (s style) glyph() draw.GlyphStyle {
 	return draw.GlyphStyle{Color: s.colour, Radius: vg.Points(3.2), Shape: s.shape}
-}
-
-// decades marks an axis that is logarithmic at each power of ten.
-type decades struct{}
-
-// Ticks implements plot.Ticker.
-func (decades) Ticks(lowest, highest float64) []plot.Tick {
-	var ticks []plot.Tick
-	for e := math.Floor(math.Log10(lowest)); e <= math.Ceil(math.Log10(highest)); e++ {
-		whole := math.Pow(10, e)
-		ticks = append(ticks, plot.Tick{Value: whole, Label: short(whole)})
-		for _, part := range []float64{2, 5} {
-			ticks = append(ticks, plot.Tick{Value: part * whole})
-		}
-	}
-	// One beyond the end would not be drawn, and have room kept for it.
-	return slices.DeleteFunc(ticks, func(t plot.Tick) bool { return t.Value < lowest || t.Value > highest })
-}
-
-// short writes a round number as briefly as an axis needs it: 10k, 0.01.
-func short(v float64) string {
-	switch {
-	case v >= 1e6:
-		return strconv.FormatFloat(v/1e6, 'f', -1, 64) + "M"
-	case v >= 1e3:
-		return strconv.FormatFloat(v/1e3, 'f', -1, 64) + "k"
-	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
-}
-
-func logarithmic(axis *plot.Axis, lowest, highest float64) {
-	axis.Scale, axis.Tick.Marker = plot.LogScale{}, decades{}
-	axis.Min, axis.Max = lowest, highest
-}
-
-// sans is the variant of the built-in font that reads best when it is small.
-const sans = "Sans"
-
-// decent sets what all panels have in common.
-func decent(p *plot.Plot) {
-	p.Title.TextStyle.Font.Size = vg.Points(12)
-	p.Title.TextStyle.Font.Variant = sans
-	p.Title.Padding = vg.Points(8)
-	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.Label.TextStyle.Font.Variant, axis.Tick.Label.Font.Variant = sans, sans
-		axis.Label.TextStyle.Font.Size = vg.Points(11)
-		axis.Tick.Label.Font.Size = vg.Points(10)
-		axis.Padding = 0
-	}
 }
 
 func gridStyle() draw.LineStyle {

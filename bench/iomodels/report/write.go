@@ -71,7 +71,7 @@ func Write(dir, machine string, rows []Row) error {
 		return err
 	}
 	for _, c := range drawn {
-		if err := c.save(dir); err != nil {
+		if err := c.Save(dir); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ const maxDirectories = 1 << 20
 // Any other error, such as that of the connection or of ctx, ended the tree
 // early.
 func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferOptions) (Summary, error) {
-	t := &treeGetter{newTree(ctx, c, remote, local, o, defaultGetWorkers)}
+	t := &treeGetter{newTree(ctx, c, remote, local, o)}
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()

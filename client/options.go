@@ -102,7 +102,7 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files at work at once in a tree; the default is 64 to get and 512 to put
+	Workers    int             // files at work at once in a tree; the default is 512
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists
@@ -112,11 +112,13 @@ type TransferOptions struct {
 	Select func(path string, kind Kind) bool
 }
 
-// To put takes more at once than to get: what waits at the server for its disk is
-// made durable together.
+// defaultWorkers is as many as a server takes in flight: what waits for a round trip
+// waits together, and what waits for the server's disk is made durable together.
 const (
-	defaultGetWorkers = 64
-	defaultPutWorkers = 512
+	defaultWorkers = protocol.DefaultInFlight
+	// largeAtOnce is how many files of more than a block are at work at once: each
+	// holds blocks, and a few keep the connection busy.
+	largeAtOnce = 16
 )
 
 func (o *TransferOptions) withDefaults() TransferOptions {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-
-	"ftpd/protocol"
 )
 
 const (
@@ -18,9 +16,6 @@ const (
 	walkers = 8
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
-	// largeAtOnce is how many files of more than a block are put at once: each holds
-	// a block, and a few keep the connection busy.
-	largeAtOnce = 16
 )
 
 // PutTree makes remote a copy of the directory local: remote is made with its
@@ -35,7 +30,7 @@ const (
 // of a directory that cannot be made nothing is tried. Any other error, such
 // as that of the connection or of ctx, ended the tree early.
 func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
-	t := &treePutter{tree: newTree(ctx, c, remote, local, o, defaultPutWorkers), large: make(chan struct{}, largeAtOnce)}
+	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
 	t.changed.L = &t.walking
 	if err := t.open(); err != nil {
 		t.end(err)
@@ -50,7 +45,6 @@ func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferO
 
 type treePutter struct {
 	*tree
-	large chan struct{} // holds a token for each file at work of more than a block
 
 	walking sync.Mutex
 	changed sync.Cond       // pending or busy changed
@@ -260,10 +254,6 @@ func kindOf(mode fs.FileMode) Kind {
 
 // transfer stores one file.
 func (t *treePutter) transfer(j job) (Result, error) {
-	if j.size > protocol.BlockSize {
-		t.large <- struct{}{}
-		defer func() { <-t.large }()
-	}
 	dir, name := split(j.path)
 	in, err := t.dirs.use(dir)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"ftpd/protocol"
 )
 
 // walkAhead is how many files are known of before their turn comes, so that
@@ -20,6 +22,7 @@ type tree struct {
 	local   string
 	dirs    *localDirs
 	jobs    chan job
+	large   chan struct{} // holds a token for each file at work of more than a block
 	workers sync.WaitGroup
 	begun   time.Time
 
@@ -35,13 +38,14 @@ type job struct {
 	size int64
 }
 
-func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions, workers int) *tree {
+func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
 	if t.options.Workers <= 0 {
-		t.options.Workers = workers
+		t.options.Workers = defaultWorkers
 	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)
+	t.large = make(chan struct{}, largeAtOnce)
 	return t
 }
 
@@ -55,11 +59,20 @@ func (t *tree) start(transfer func(job) (Result, error)) {
 					t.options.Progress.Done(1)
 					continue
 				}
-				result, err := transfer(j)
+				result, err := t.sized(j, transfer)
 				t.fileDone(j.path, result, err)
 			}
 		})
 	}
+}
+
+// sized does a job, of large files a few at a time.
+func (t *tree) sized(j job, transfer func(job) (Result, error)) (Result, error) {
+	if j.size > protocol.BlockSize {
+		t.large <- struct{}{}
+		defer func() { <-t.large }()
+	}
+	return transfer(j)
 }
 
 // enqueue lines a file up for the workers, and reports false when the tree has

@@ -328,7 +328,7 @@ func TestCancelTree(t *testing.T) {
 	for _, way := range []string{"get", "put"} {
 		ctx, cancel := context.WithCancel(limit(t))
 		n := 0
-		o := &TransferOptions{OnFile: func(FileEvent) {
+		o := &TransferOptions{Workers: 64, OnFile: func(FileEvent) {
 			if n++; n == 50 {
 				cancel()
 			}

@@ -149,6 +149,21 @@ func TestGetChanged(t *testing.T) {
 	}
 }
 
+// Nor is anything of one that changed and has the same size.
+func TestGetRewritten(t *testing.T) {
+	content := noise(20 * bs)
+	d, r, local := remoteFile(t, content)
+	half(t, r, "f", local)
+	content[7] ^= 1
+	writeFile(t, filepath.Join(d.root, "f"), content)
+	result, err := getThrough(t, r, "f", local, nil)
+	if err != nil || result.Resumed != 0 || !result.Restarted || result.Digest != treeOf(content) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	wantContent(t, local, content)
+	noParts(t, filepath.Dir(local))
+}
+
 // A part of another file is not gone on with, and not touched in vain.
 func TestGetOfAnother(t *testing.T) {
 	content := noise(10 * bs)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ftpd/server/storage"
@@ -202,17 +203,26 @@ func TestNothingIsKept(t *testing.T) {
 	wantNoLitter(t, dir)
 }
 
-// An upload waits for the one before it to end.
+// An upload waits for the one before it to end, but not for ever.
 func TestTakeover(t *testing.T) {
-	s := open(t, t.TempDir(), Options{NoSync: true})
-	s.takeoverWait = time.Hour
-	first := stageBlocks(t, s, "f", 2)
-	got := make(chan int)
-	go func() { got <- marked(t, s, "f") }()
-	check(t, first.Leave())
-	if n := <-got; n != 2 {
-		t.Errorf("%d blocks", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{claimed: map[string]chan struct{}{}, takeoverWait: takeoverWait}
+		first := s.claim("f")
+		got := make(chan chan struct{}, 1)
+		go func() { got <- s.claim("f") }()
+		synctest.Wait()
+		s.unclaim("f", first)
+		if second := <-got; second == nil {
+			t.Error("it does not get what was given up")
+		}
+		begun := time.Now()
+		if s.claim("f") != nil || time.Since(begun) != takeoverWait {
+			t.Errorf("it waited for %v", time.Since(begun))
+		}
+		if s.claim("g") == nil {
+			t.Error("it waits for another name")
+		}
+	})
 }
 
 // Somebody who tidies up ends no upload but those that were under way.

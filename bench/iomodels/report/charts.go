@@ -87,7 +87,7 @@ func ladder(rows []Row, column Column, unit string) (chart, error) {
 		p := plot.New()
 		decent(p)
 		p.Title.Text = fmt.Sprintf("%d active", active)
-		p.X.Label.Text = "idle connections besides"
+		p.X.Label.Text = "idle connections"
 		p.Y.Label.Text = unit
 		logarithmic(&p.X, 0.8, 14_000)
 		logarithmic(&p.Y, lowest/1.25, highest*1.25)

@@ -70,7 +70,7 @@ func atRest(rows []Row) chart {
 		return chart{}
 	}
 	plain, first, second := barColours()
-	c := chart{name: "idle", title: "At rest, with 10,000 silent connections (select: 1,024 descriptors; thread-pool: 256 served): lower is better", legend: plot.NewLegend()}
+	c := chart{name: "idle", title: "At rest, 10,000 connections asked for (select serves those below descriptor 1,024, thread-pool 256): lower is better", legend: plot.NewLegend()}
 
 	processor := barPanel("processor", "share of one processor", models)
 	share := fullest(rows, models, IdleCPU)

@@ -9,17 +9,24 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// decades marks an axis that is logarithmic at each power of ten.
+// decades marks an axis that is logarithmic at each power of ten, and where few of
+// those are in sight, at twice and five times each as well.
 type decades struct{}
 
 // Ticks implements plot.Ticker.
 func (decades) Ticks(lowest, highest float64) []plot.Tick {
+	const few = 4
+	first, last := math.Ceil(math.Log10(lowest)), math.Floor(math.Log10(highest))
 	var ticks []plot.Tick
-	for e := math.Floor(math.Log10(lowest)); e <= math.Ceil(math.Log10(highest)); e++ {
+	for e := first - 1; e <= last; e++ {
 		whole := math.Pow(10, e)
 		ticks = append(ticks, plot.Tick{Value: whole, Label: short(whole)})
 		for _, part := range []float64{2, 5} {
-			ticks = append(ticks, plot.Tick{Value: part * whole})
+			tick := plot.Tick{Value: part * whole}
+			if last-first+1 < few {
+				tick.Label = short(tick.Value)
+			}
+			ticks = append(ticks, tick)
 		}
 	}
 	// One beyond the end would not be drawn, and have room kept for it.

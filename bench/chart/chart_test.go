@@ -22,6 +22,28 @@ func TestNumbersOnAnAxis(t *testing.T) {
 	}
 }
 
+// An axis has enough numbers on it to read a point between them.
+func TestTicks(t *testing.T) {
+	for _, tt := range []struct {
+		lowest, highest float64
+		want            string
+	}{
+		{19, 9800, "20 50 100 200 500 1k 2k 5k"},
+		{0.4, 9, "0.5 1 2 5"},
+		{0.8, 14_000, "1 10 100 1k 10k"},
+	} {
+		var labels []string
+		for _, tick := range (decades{}).Ticks(tt.lowest, tt.highest) {
+			if tick.Label != "" {
+				labels = append(labels, tick.Label)
+			}
+		}
+		if got := strings.Join(labels, " "); got != tt.want {
+			t.Errorf("%v to %v is labelled %q, want %q", tt.lowest, tt.highest, got, tt.want)
+		}
+	}
+}
+
 func sample() Chart {
 	c := New("sample", "A title")
 	for range 3 {

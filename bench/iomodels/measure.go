@@ -173,7 +173,6 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 	if r.Opened < key.Idle {
 		row.Note = trouble(r, key.Idle)
 	}
-	row.Values[report.Threads] = float64(after.threads)
 	if r.Opened >= 100 { // for fewer, what was there before weighs more
 		row.Values[report.User] = float64(after.user-before.user) / float64(r.Opened)
 	}
@@ -183,6 +182,11 @@ func (m *measurement) atRest(ctx context.Context, s *server, g *generator, key r
 	if err := pause(ctx, m.plan.settle); err != nil {
 		return row, 0, err
 	}
+	settled, err := proc.ReadStatus(pid)
+	if err != nil {
+		return row, 0, err
+	}
+	row.Values[report.Threads] = float64(settled.Threads)
 	row.Values[report.IdleCPU], err = idleShare(ctx, pid, m.plan.rest)
 	return row, r.Opened, err
 }
@@ -241,7 +245,6 @@ func (m *measurement) besideHeavy(ctx context.Context, s *server, model string) 
 // memory is what a server, and the kernel, have in use.
 type memory struct {
 	user, kernel int64
-	threads      int
 }
 
 func readMemory(pid int) (memory, error) {
@@ -250,7 +253,7 @@ func readMemory(pid int) (memory, error) {
 		return memory{}, err
 	}
 	kernel, err := proc.Kernel()
-	return memory{user: status.Anon, kernel: kernel, threads: status.Threads}, err
+	return memory{user: status.Anon, kernel: kernel}, err
 }
 
 // idleShare watches a process for a while: 1 is one processor.

@@ -18,6 +18,7 @@ type conn struct {
 	// read before it is written, so that a client that does not read costs one
 	// buffer and no more.
 	rest []byte
+	due  bool // is on an unfinished list
 }
 
 // step reads once and answers, or writes what was left over. It is nil when it
@@ -58,14 +59,23 @@ func (c *conn) send(data []byte) error {
 	return nil
 }
 
-// drain takes steps until the connection has to wait, as edges want it: what is
-// left unread is not told a second time.
-func (c *conn) drain(buf []byte, handle Handler) error {
-	for {
-		if err := c.step(buf, handle); err != nil {
-			return err
-		}
-	}
+// An unfinished list is for loops that are told of readiness once: it holds the
+// connections that got on in their last step, so that there may be more to do of
+// which nothing will tell. To go on with one until it has to wait would be
+// simpler, and would leave the loop to a client that asks again before the
+// server has looked for it.
+type unfinished struct{ due, taken []*conn }
+
+func (u *unfinished) add(c *conn) {
+	c.due = true
+	u.due = append(u.due, c)
+}
+
+// take empties the list, and lends what was in it until the next call. Each
+// of them is in for one step, after those who have come meanwhile had theirs.
+func (u *unfinished) take() []*conn {
+	u.due, u.taken = u.taken[:0], u.due
+	return u.taken
 }
 
 // acceptAll takes every connection that waits at a non-blocking listener.

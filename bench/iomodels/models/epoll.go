@@ -9,5 +9,5 @@ import "ftpd/selector"
 // reported again by every wait for as long as it is ready, so one step a turn is
 // enough and a busy client cannot keep the loop to itself.
 func serveEpoll(s Server) error {
-	return serveReadiness(s, selector.Epoll, (*conn).step)
+	return serveReadiness(s, selector.Epoll)
 }

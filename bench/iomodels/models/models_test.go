@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -415,6 +416,46 @@ func TestHeavy(t *testing.T) {
 			// begins and after it ends; on threads the others go on meanwhile.
 			if isBlocked := slices.Contains(blocked, m.Name); !isBlocked && exchanges < 10 {
 				t.Errorf("%d exchanges beside a handler of %v: it delayed the other client", exchanges, slow)
+			}
+		})
+	}
+}
+
+// TestHeavyWaitsForItsTurn has a client whose next request is always there when
+// the server looks: the others get their turn all the same.
+func TestHeavyWaitsForItsTurn(t *testing.T) {
+	const pieces = 64
+	for _, m := range append(All(), Variants()...) {
+		t.Run(m.Name, func(t *testing.T) {
+			if m.Name == "io_uring" {
+				t.Skip("one wait brings the results for all that a client has sent ahead, and the kernel says how many")
+			}
+			t.Parallel()
+			s := start(t, m.Name)
+			heavy, light := s.dial(t), s.dial(t)
+			say(t, light, "met\n")
+			hear(t, light, "MET\n")
+			go func() {
+				// It is cut off when the test ends.
+				_, _ = heavy.Write(bytes.Repeat([]byte{HeavyMark}, pieces*bufferSize))
+			}()
+			hear(t, heavy, string(HeavyMark)) // so the first is handled, and more have come
+			var heard atomic.Int64
+			go func() {
+				buf := make([]byte, bufferSize)
+				for {
+					n, err := heavy.Read(buf)
+					if heard.Add(int64(n)); err != nil {
+						return
+					}
+				}
+			}()
+			say(t, light, "light\n")
+			hear(t, light, "LIGHT\n")
+			// Half, because what it has heard is known a little late, and this machine may
+			// have been busy before the other one asked.
+			if n := heard.Load(); n > pieces*bufferSize/2 {
+				t.Errorf("the heavy client had %d answers of %d before the other got one", n/bufferSize, pieces)
 			}
 		})
 	}

@@ -8,5 +8,5 @@ import "ftpd/selector"
 // limit, but each call still carries the whole list into the kernel, which asks
 // every socket on it.
 func servePoll(s Server) error {
-	return serveReadiness(s, selector.Poll, (*conn).step)
+	return serveReadiness(s, selector.Poll)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"ftpd/selector"
 )
@@ -13,9 +14,9 @@ import (
 // serveReadiness is the loop of select, poll and epoll: wait until some sockets
 // are ready, and do for each what it is ready for. The models differ in what the
 // kernel is asked, which is the selector's matter, and in one thing that is the
-// caller's: turn is step where readiness is told as long as it lasts, and drain
-// where it is told once.
-func serveReadiness(s Server, kind selector.Kind, turn func(*conn, []byte, Handler) error) error {
+// caller's: where readiness is told once, and not as long as it lasts, the loop
+// itself goes back to who may have more to do.
+func serveReadiness(s Server, kind selector.Kind) error {
 	runtime.LockOSThread()
 	waiter, err := selector.Open(kind)
 	if errors.Is(err, selector.ErrUnsupported) {
@@ -24,7 +25,7 @@ func serveReadiness(s Server, kind selector.Kind, turn func(*conn, []byte, Handl
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	l := &readiness{server: s, waiter: waiter, turn: turn, buf: make([]byte, bufferSize)}
+	l := &readiness{server: s, waiter: waiter, edges: kind.EdgeTriggered(), buf: make([]byte, bufferSize)}
 	if err := setNonblock(s.Listener); err != nil {
 		return err
 	}
@@ -33,12 +34,19 @@ func serveReadiness(s Server, kind selector.Kind, turn func(*conn, []byte, Handl
 	}
 	var events []selector.Event
 	for {
-		events, err = waiter.Select(events, -1)
+		events, err = waiter.Select(events, l.timeout())
 		if err != nil {
 			return fmt.Errorf("wait: %w", err)
 		}
+		due := l.unfinished.take()
 		for _, event := range events {
 			if err := l.handle(event); err != nil {
+				return err
+			}
+		}
+		for _, c := range due {
+			c.due = false
+			if err := l.turn(c); err != nil {
 				return err
 			}
 		}
@@ -46,23 +54,43 @@ func serveReadiness(s Server, kind selector.Kind, turn func(*conn, []byte, Handl
 }
 
 type readiness struct {
-	server  Server
-	waiter  *selector.Selector
-	turn    func(*conn, []byte, Handler) error
-	buf     []byte // lent to whoever has its turn: an idle connection holds none
-	refused bool
+	server     Server
+	waiter     *selector.Selector
+	edges      bool
+	unfinished unfinished // of edges alone
+	buf        []byte     // lent to whoever has its turn: an idle connection holds none
+	refused    bool
+}
+
+func (l *readiness) timeout() time.Duration {
+	if len(l.unfinished.due) > 0 {
+		return 0
+	}
+	return -1
 }
 
 // handle acts on one event. No event can be stale: a connection is only
-// closed by its own event, the last of it in a batch.
+// closed in its own turn, after its one event in a batch.
 func (l *readiness) handle(event selector.Event) error {
 	c, ok := event.Key.Data().(*conn)
-	if !ok {
+	switch {
+	case !ok:
 		return acceptAll(l.server.Listener, l.welcome)
+	case c.due: // it has its turn when the others had theirs
+		return nil
 	}
+	return l.turn(c)
+}
+
+// turn is one step, of whatever kind of selector: all get on alike.
+func (l *readiness) turn(c *conn) error {
 	before := len(c.rest) > 0
-	if err := l.turn(c, l.buf, l.server.Handle); err != nil && !again(err) {
+	err := c.step(l.buf, l.server.Handle)
+	if err != nil && !again(err) {
 		return l.drop(c)
+	}
+	if err == nil && l.edges {
+		l.unfinished.add(c)
 	}
 	if after := len(c.rest) > 0; after != before {
 		return l.await(c)

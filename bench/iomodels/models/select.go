@@ -8,5 +8,5 @@ import "ftpd/selector"
 // into the kernel and out again, and both sides walk all bits up to the highest
 // descriptor; a descriptor of 1,024 or more has no bit and cannot be waited for.
 func serveSelect(s Server) error {
-	return serveReadiness(s, selector.Select, (*conn).step)
+	return serveReadiness(s, selector.Select)
 }

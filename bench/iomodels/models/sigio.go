@@ -40,12 +40,19 @@ func serveSIGIO(s Server) error {
 		return err
 	}
 	for {
-		signals, err := queue.wait()
+		signals, err := queue.next(len(l.unfinished.due) == 0)
 		if err != nil {
 			return err
 		}
+		due := l.unfinished.take()
 		for i := range signals {
 			if err := l.handle(&signals[i]); err != nil {
+				return err
+			}
+		}
+		for _, c := range due {
+			c.due = false
+			if err := l.turn(c); err != nil {
 				return err
 			}
 		}
@@ -53,9 +60,10 @@ func serveSIGIO(s Server) error {
 }
 
 type sigio struct {
-	server Server
-	conns  map[int]*conn
-	buf    []byte
+	server     Server
+	conns      map[int]*conn
+	unfinished unfinished
+	buf        []byte
 }
 
 // notify asks for signals about a socket: to this thread, with its number.
@@ -92,13 +100,20 @@ func (l *sigio) handle(signal *unix.SignalfdSiginfo) error {
 	return l.turn(l.conns[fd])
 }
 
-// turn goes on until the socket says EAGAIN: a signal tells of a change, once.
-// That holds for room to write too, so there is nothing to ask for.
+// turn is one step: a signal tells of a change, once, so the loop comes back until
+// the socket says EAGAIN. That holds for room to write too, so there is nothing to
+// ask for. Who is on the list has its turn when the others had theirs, however
+// many signals there are about it.
 func (l *sigio) turn(c *conn) error {
-	if c == nil {
+	if c == nil || c.due {
 		return nil
 	}
-	if err := c.drain(l.buf, l.server.Handle); again(err) {
+	err := c.step(l.buf, l.server.Handle)
+	switch {
+	case err == nil:
+		l.unfinished.add(c)
+		return nil
+	case again(err):
 		return nil
 	}
 	delete(l.conns, c.fd)
@@ -151,9 +166,18 @@ func openSignalQueue() (*signalQueue, error) {
 	return &signalQueue{fd: fd}, nil
 }
 
-// wait sleeps until there is a signal and returns those that are queued, until
-// the next call.
-func (q *signalQueue) wait() ([]unix.SignalfdSiginfo, error) {
+// next returns the signals that are queued, until the next call: there is one at
+// least if it may sleep until then.
+func (q *signalQueue) next(sleep bool) ([]unix.SignalfdSiginfo, error) {
+	if !sleep {
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(q.fd), Events: unix.POLLIN}}, 0)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return nil, fmt.Errorf("poll: %w", err)
+		}
+		if ready <= 0 {
+			return nil, nil
+		}
+	}
 	const size = int(unsafe.Sizeof(unix.SignalfdSiginfo{}))
 	raw := unsafe.Slice((*byte)(unsafe.Pointer(&q.batch)), len(q.batch)*size)
 	n, err := read(q.fd, raw)

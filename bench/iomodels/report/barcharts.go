@@ -59,7 +59,7 @@ func atRest(rows []Row) chart.Chart {
 		return chart.Chart{}
 	}
 	plain, first, second := barColours()
-	c := chart.New("idle", "At rest, with 10,000 silent connections (select: 1,024 descriptors; thread-pool: 256 served): lower is better")
+	c := chart.New("idle", "At rest, 10,000 connections asked for (select serves those below descriptor 1,024, thread-pool 256): lower is better")
 
 	processor := chart.BarPanel("processor", "share of one processor", models)
 	share := fullest(rows, models, IdleCPU)

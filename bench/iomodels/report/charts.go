@@ -64,7 +64,7 @@ func ladder(rows []Row, column Column, unit string) (chart.Chart, error) {
 		p := plot.New()
 		chart.Decent(p)
 		p.Title.Text = fmt.Sprintf("%d active", active)
-		p.X.Label.Text = "idle connections besides"
+		p.X.Label.Text = "idle connections"
 		p.Y.Label.Text = unit
 		chart.Logarithmic(&p.X, 0.8, 14_000)
 		chart.Logarithmic(&p.Y, lowest/1.25, highest*1.25)

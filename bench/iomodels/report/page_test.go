@@ -117,3 +117,17 @@ func TestLinksOfThePage(t *testing.T) {
 		t.Errorf("the page shows %d charts", images)
 	}
 }
+
+// The page's table and the chart of servers at rest show the same rows.
+func TestTableAndChartAtRestAgree(t *testing.T) {
+	page, _, rows := committed(t)
+	models := modelsOf(rows, Idle)
+	drawn := fullest(rows, models, User)
+	for i, model := range models {
+		source := "idle/" + model + "/10000/0/" + User.String()
+		shown := drawn[len(models)-1-i]
+		if text := "**" + User.pretty(shown) + "**<!-- " + source + " -->"; !strings.Contains(page, text) {
+			t.Errorf("the chart has %v for %s, and the page has no %s", shown, model, text)
+		}
+	}
+}

@@ -85,15 +85,40 @@ func TestMedians(t *testing.T) {
 		row(first, map[Column]float64{P50: 2}),
 		row(first, map[Column]float64{P50: 3, CPU: 6}),
 	}
-	samples[3].Note = "noted"
 	got := Medians(samples)
 	if len(got) != 2 || got[0].Key != first || got[1].Key != second {
 		t.Fatalf("rows %+v", got)
 	}
 	want := row(first, map[Column]float64{P50: 3, CPU: 5})
-	want.Runs, want.Note = 3, "noted"
+	want.Runs = 3
 	if !same(got[0], want) {
 		t.Errorf("got %+v, want %+v", got[0], want)
+	}
+}
+
+// A round that failed is no run, and the note says how many there were.
+func TestMediansOfFailedRounds(t *testing.T) {
+	key := Key{Heavy, "sigio", 0, 16}
+	noted := func(note string, values map[Column]float64) Row {
+		r := row(key, values)
+		r.Note = note
+		return r
+	}
+	good := noted("", map[Column]float64{P50: 5})
+	for _, tt := range []struct {
+		samples []Row
+		runs    int
+		note    string
+	}{
+		{[]Row{good, noted("no answer", nil), good}, 2, "in 1 of 3 rounds: no answer"},
+		{[]Row{noted("no answer", nil), noted("no answer", nil)}, 0, "no answer"},
+		{[]Row{noted("some", map[Column]float64{P50: 5}), noted("some", map[Column]float64{P50: 7})}, 2, "some"},
+		{[]Row{noted("a", nil), noted("b", nil), noted("a", nil), good}, 1, "in 2 of 4 rounds: a; in 1 of 4 rounds: b"},
+	} {
+		merged := Medians(tt.samples)
+		if len(merged) != 1 || merged[0].Runs != tt.runs || merged[0].Note != tt.note {
+			t.Errorf("got %+v, want %d runs and %q", merged, tt.runs, tt.note)
+		}
 	}
 }
 

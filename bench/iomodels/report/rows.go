@@ -3,7 +3,6 @@
 package report
 
 import (
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // An Experiment says what was going on.
@@ -72,11 +72,11 @@ type Key struct {
 type Row struct {
 	Key
 	Values [columns]float64 // NaN where there is none
-	Runs   int
-	Note   string // what there is to say instead of, or about, the values
+	Runs   int              // how many measurements the values are from: those without any do not count
+	Note   string           // what there is to say instead of, or about, the values
 }
 
-// NewRow returns a row of one run without values.
+// NewRow returns a row of one run, whose values are to come.
 func NewRow(key Key) Row {
 	r := Row{Key: key, Runs: 1}
 	for i := range r.Values {
@@ -105,7 +105,12 @@ func Medians(samples []Row) []Row {
 
 func merge(key Key, samples []Row) Row {
 	m := NewRow(key)
-	m.Runs = len(samples)
+	m.Runs = 0
+	for _, s := range samples {
+		if s.measured() {
+			m.Runs++
+		}
+	}
 	for c := range m.Values {
 		var values []float64
 		for _, s := range samples {
@@ -115,10 +120,36 @@ func merge(key Key, samples []Row) Row {
 		}
 		m.Values[c] = median(values)
 	}
-	for _, s := range samples {
-		m.Note = cmp.Or(s.Note, m.Note)
-	}
+	m.Note = mergeNotes(samples)
 	return m
+}
+
+// measured says whether there is a value.
+func (r Row) measured() bool {
+	return slices.ContainsFunc(r.Values[:], func(v float64) bool { return !math.IsNaN(v) })
+}
+
+// mergeNotes returns what was noted in every round as it is, and what was noted
+// in some of them with how many those are: the values are then mostly, or only,
+// those of the others.
+func mergeNotes(samples []Row) string {
+	var order []string
+	times := make(map[string]int)
+	for _, s := range samples {
+		if s.Note == "" {
+			continue
+		}
+		if times[s.Note] == 0 {
+			order = append(order, s.Note)
+		}
+		times[s.Note]++
+	}
+	for i, note := range order {
+		if n := times[note]; n < len(samples) {
+			order[i] = fmt.Sprintf("in %d of %d rounds: %s", n, len(samples), note)
+		}
+	}
+	return strings.Join(order, "; ")
 }
 
 func median(values []float64) float64 {

@@ -186,11 +186,13 @@ func (r *Ring) Submit(wait uint32) error {
 	}
 }
 
-// Results hands out what is done, without waiting. Its place in the queue is
-// free for the kernel again as soon as the loop goes on.
+// Results hands out what is done by now, without waiting; what is done while it
+// does is for the next call, so that the loop comes to its end. A place in the
+// queue is free for the kernel again as soon as the loop goes on.
 func (r *Ring) Results() iter.Seq[CQE] {
 	return func(yield func(CQE) bool) {
-		for head := *r.cqHead; head != atomic.LoadUint32(r.cqTail); head++ {
+		tail := atomic.LoadUint32(r.cqTail)
+		for head := *r.cqHead; head != tail; head++ {
 			cqe := r.cqes[head&uint32(len(r.cqes)-1)]
 			atomic.StoreUint32(r.cqHead, head+1)
 			if !yield(cqe) {

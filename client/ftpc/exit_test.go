@@ -68,6 +68,9 @@ func TestErrors(t *testing.T) {
 		{"no host", unreachable(&net.DNSError{Err: "no such host", IsNotFound: true}), statusNetwork, message{text: "cannot find the host of " + loopback, hint: "name a server with --server HOST:PORT or FTPC_SERVER"}},
 		{"no route", unreachable(syscall.EHOSTUNREACH), statusNetwork, message{text: "cannot reach " + loopback + ": no route to host"}},
 		{"lost", &client.NetworkError{Op: "read", Err: syscall.ECONNRESET}, statusNetwork, message{text: "lost the connection to " + loopback + ": connection reset by peer", hint: "run the same command again"}},
+		{"lost, some is here", resumable(".a.ftpc-part", &client.NetworkError{Op: "read", Err: syscall.ECONNRESET}), statusNetwork, message{text: "lost the connection to " + loopback + ": connection reset by peer", hint: "run the same command again: it goes on behind the 1.0 MiB in .a.ftpc-part"}},
+		{"interrupted, some is there", resumable("", context.Canceled), statusInterrupted, message{text: "interrupted", hint: "run the same command again: it goes on with what the server has"}},
+		{"not found, some is here", resumable(".a.ftpc-part", refused(protocol.NotFound, "x")), statusNotFound, message{text: "not found on " + loopback}},
 		{"timeout", unreachable(context.DeadlineExceeded), statusTimeout, message{text: "timed out waiting for " + loopback, hint: "--timeout sets how long to wait"}},
 		{"shutting down", refused(protocol.ShuttingDown, "x"), statusNetwork, message{text: loopback + " is shutting down", hint: "run the same command again later"}},
 		{"busy", refused(protocol.Busy, "too many clients"), statusNetwork, message{text: "too many clients (" + loopback + ")", hint: "run the same command again later"}},
@@ -91,6 +94,10 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func resumable(part string, err error) error {
+	return &client.ResumableError{Part: part, Size: 1 << 20, Err: err}
 }
 
 func TestReadOnlyHint(t *testing.T) {

@@ -29,7 +29,8 @@ type killed struct {
 	server *exec.Cmd
 	client *exec.Cmd
 
-	passed int64 // bytes through the relay, in all runs
+	passed int64  // bytes through the relay, in all runs
+	said   string // on standard error, in the last run
 }
 
 func newKilled(t *testing.T, seed uint64) *killed {
@@ -93,6 +94,7 @@ func (k *killed) run(after int64, server bool, args ...string) (record map[strin
 	check(k.t, cmd.Start())
 	k.mu.Unlock()
 	err := cmd.Wait()
+	k.said = errors.String()
 	passed := k.relay.Passed()
 	if after > 0 {
 		passed = min(passed, after)
@@ -206,11 +208,36 @@ func TestKilledOnce(t *testing.T) {
 				k.passed = 0
 				record, ok := k.run(0, false, op, "big")
 				resumed, _ := record["resumed"].(float64)
-				if !ok || resumed < size/4 || k.passed > size-int64(resumed)+256<<10 {
+				if !ok || resumed <= 0 || k.passed > size-int64(resumed)+256<<10 {
 					t.Errorf("%.0f were resumed, %d passed", resumed, k.passed)
 				}
 				wantFile(t, filepath.Join(to, "big"), content)
 			})
 		}
+	}
+}
+
+// A source that changed after the kill is copied anew, and one line says so.
+func TestKilledAndChanged(t *testing.T) {
+	const size = 16 << 20
+	for _, op := range []string{"get", "put"} {
+		t.Run(op, func(t *testing.T) {
+			k := newKilled(t, 4)
+			from, to := k.root, k.dir
+			if op == "put" {
+				from, to = to, from
+			}
+			blocksOf(t, filepath.Join(from, "big"), size)
+			if _, ok := k.run(size*3/4, false, op, "big"); ok {
+				t.Fatal("it was not killed")
+			}
+			content := blocksOf(t, filepath.Join(from, "big"), size+1)
+			record, ok := k.run(0, false, op, "big")
+			want := "ftpc: " + op + " big: it has changed since a part of it was transferred, and was transferred anew\n"
+			if !ok || record["resumed"] != nil || k.said != want {
+				t.Errorf("%v, and it said %q", record, k.said)
+			}
+			wantFile(t, filepath.Join(to, "big"), content)
+		})
 	}
 }

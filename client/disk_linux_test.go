@@ -65,7 +65,7 @@ func TestFullDisk(t *testing.T) {
 func TestPutProc(t *testing.T) {
 	want, err := os.ReadFile("/proc/version")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("there is no /proc to put a file of: %v", err)
 	}
 	d := serve(t)
 	c := connect(t, d.address, nil)
@@ -82,7 +82,7 @@ func descriptors(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("descriptors cannot be counted without /proc: %v", err)
 	}
 	return len(entries)
 }

@@ -329,21 +329,7 @@ func TestPutReaders(t *testing.T) {
 		{"never anything", iotest.ErrReader(nil), -1, io.ErrNoProgress},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := withPeer(t, peerOptions{}, func(p *peer) {
-				for {
-					f, ok := p.next()
-					switch {
-					case !ok || f.Opcode == protocol.OpBye:
-						return
-					case f.Opcode == protocol.OpPut:
-						p.send(f.Request, protocol.Ready{})
-					case f.Opcode == protocol.OpEnd:
-						p.t.Error("END came")
-					case f.Opcode == protocol.OpCancel:
-						p.fail(f.Request, protocol.Cancelled)
-					}
-				}
-			})
+			c := withPeer(t, peerOptions{}, awaitCancel)
 			_, err := c.Put(limit(t), "a", test.r, &PutOptions{Size: test.size})
 			var local *LocalError
 			if !errors.Is(err, test.want) || !errors.As(err, &local) {
@@ -379,21 +365,7 @@ func TestLongPaths(t *testing.T) {
 func TestPutCancelledAtItsEnd(t *testing.T) {
 	for _, size := range []int64{0, 5, bs, bs + 1, 3 * bs} {
 		ctx, cancel := context.WithCancel(limit(t))
-		c := withPeer(t, peerOptions{}, func(p *peer) {
-			for {
-				f, ok := p.next()
-				switch {
-				case !ok || f.Opcode == protocol.OpBye:
-					return
-				case f.Opcode == protocol.OpPut:
-					p.send(f.Request, protocol.Ready{})
-				case f.Opcode == protocol.OpEnd:
-					p.t.Errorf("END came after %d bytes", size)
-				case f.Opcode == protocol.OpCancel:
-					p.fail(f.Request, protocol.Cancelled)
-				}
-			}
-		})
+		c := withPeer(t, peerOptions{}, awaitCancel)
 		r := io.MultiReader(io.LimitReader(zeros{}, size), readerFunc(func([]byte) (int, error) { cancel(); return 0, io.EOF }))
 		if _, err := c.Put(ctx, "a", r, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%d bytes: %v", size, err)
@@ -421,6 +393,23 @@ func TestPutReaderOfALostConnection(t *testing.T) {
 		var local *LocalError
 		if _, err := c.Put(limit(t), "a", r, nil); !errors.Is(err, ErrNetwork) || errors.As(err, &local) {
 			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+// awaitCancel is a peer that takes PUTs of which none is to come to its END.
+func awaitCancel(p *peer) {
+	for {
+		f, ok := p.next()
+		switch {
+		case !ok || f.Opcode == protocol.OpBye:
+			return
+		case f.Opcode == protocol.OpPut:
+			p.send(f.Request, protocol.Ready{})
+		case f.Opcode == protocol.OpEnd:
+			p.t.Error("END came")
+		case f.Opcode == protocol.OpCancel:
+			p.fail(f.Request, protocol.Cancelled)
 		}
 	}
 }

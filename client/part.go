@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"regexp"
+	"strings"
 	"syscall"
 	"unicode/utf8"
 
@@ -32,6 +34,19 @@ func keptName(name, suffix string) string {
 		suffix = "-" + protocol.BlockDigest([]byte(name)).String()[:16] + suffix
 	}
 	return hiddenName(name, suffix)
+}
+
+// unnamedPart is the name that partName gives.
+var unnamedPart = regexp.MustCompile(`^\..*\.ftpc-[0-9a-f]{16}$`)
+
+// IsPart tells whether the last name of a path is that of a part file, as GetFile
+// makes them, or of the journal beside one.
+func IsPart(path string) bool {
+	_, name := split(path)
+	if !strings.HasPrefix(name, ".") || !strings.Contains(name, ".ftpc-") {
+		return false
+	}
+	return strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, journalSuffix) || unnamedPart.MatchString(name)
 }
 
 // hiddenName cuts name, between characters, so that all fits.

@@ -25,6 +25,7 @@ func putCommand(out *console) *cli.Command {
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "put directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
+			linksFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),
@@ -41,6 +42,9 @@ func runPut(c *call) error {
 		return err
 	}
 	p.path = remote
+	if p.links, err = c.links(); err != nil {
+		return err
+	}
 	if err := checkPut(locals, p); err != nil {
 		return err
 	}
@@ -140,6 +144,7 @@ func putFiles(c *call, locals []string, p place) error {
 		return err
 	}
 	t := newTransfer(c)
+	t.follow = p.links
 	return t.run(func() error {
 		return each(c, locals, func(ctx context.Context, local string) error {
 			return failed(local, t.put(ctx, local, p))

@@ -31,6 +31,7 @@ func getCommand(out *console) *cli.Command {
 			toggle("recursive", "r", "get directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "write into `DIR`, made if missing"},
 			linksFlag(),
+			bwlimitFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runGet),

@@ -28,6 +28,7 @@ func mirrorCommand(out *console) *cli.Command {
 			&cli.Int64Flag{Name: "max-delete", Value: -1, DefaultText: "no limit", Usage: "remove nothing where it would be more than `N`"},
 			toggle("force", "", "with --delete, also where SRC is empty"),
 			linksFlag(),
+			bwlimitFlag(),
 			toggle("dry-run", "n", "print what would be done, and do nothing"),
 			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches `PATTERN`, at both ends; may be repeated"},
 			&cli.StringSliceFlag{Name: "include", Usage: "but not what matches `PATTERN`; may be repeated"},

@@ -26,6 +26,7 @@ func putCommand(out *console) *cli.Command {
 			toggle("recursive", "r", "put directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
 			linksFlag(),
+			bwlimitFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),

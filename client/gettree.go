@@ -57,6 +57,8 @@ func (t *treeGetter) open() error {
 	}
 	if made == nil {
 		t.dirs.willFinish(".", info)
+	} else {
+		t.dirs.sweep(".")
 	}
 	return nil
 }

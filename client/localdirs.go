@@ -133,7 +133,18 @@ func (d *localDirs) make(path string, info Info) error {
 	if found, err := above.root.Lstat(name); err != nil || !found.IsDir() {
 		return localError("mkdir", localPath(d.base, path), syscall.ENOTDIR)
 	}
+	d.sweep(path)
 	return nil
+}
+
+// sweep removes what transfers that were killed have left in a directory.
+func (d *localDirs) sweep(path string) {
+	dir, err := d.use(path)
+	if err != nil {
+		return // whoever has something to do there is told
+	}
+	defer d.release(dir)
+	sweepParts(dir.root)
 }
 
 // unfinished returns the mode of a directory that is to be filled. Nobody but its

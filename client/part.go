@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
-	"regexp"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -24,7 +22,7 @@ const (
 // partName returns a hidden name beside name for what is not complete yet and
 // will not be gone on with.
 func partName(name string) string {
-	return hiddenName(name, fmt.Sprintf(".ftpc-%016x", rand.Uint64()))
+	return hiddenName(name, fmt.Sprintf(".ftpc-%016x", partNumber()))
 }
 
 // keptName returns the hidden name beside name that every run finds again.
@@ -35,9 +33,6 @@ func keptName(name, suffix string) string {
 	}
 	return hiddenName(name, suffix)
 }
-
-// unnamedPart is the name that partName gives.
-var unnamedPart = regexp.MustCompile(`^\..*\.ftpc-[0-9a-f]{16}$`)
 
 // IsPart tells whether the last name of a path is that of a part file, as GetFile
 // makes them, or of the journal beside one.

@@ -147,11 +147,11 @@ const reserved = ".ftpd-"
 // there before anything was made is told by its name alone. It costs one more
 // reading of the directories, which the walk then finds in memory.
 func (t *treePutter) survey(path string) {
-	_ = t.dirs.read(t.ctx, path, func(in *localDir, path string, e fs.DirEntry) bool { // the walk comes here again and tells
+	_ = t.dirs.read(t.ctx, path, func(path string, e fs.DirEntry) bool { // the walk comes here again and tells
 		if e.Type().IsRegular() {
 			return true
 		}
-		if kind, skipped, err := t.dirs.classify(in, path, e); err == nil && skipped == "" && kind == Directory {
+		if kind, skipped, err := t.dirs.classify(path, e); err == nil && skipped == "" && kind == Directory {
 			t.learn(path)
 		}
 		return true
@@ -197,8 +197,8 @@ func (t *treePutter) mkdir(path string) error {
 }
 
 // entry handles one entry of a directory, and reports whether to go on.
-func (t *treePutter) entry(in *localDir, path string, e fs.DirEntry) bool {
-	switch kind, skipped, err := t.dirs.classify(in, path, e); {
+func (t *treePutter) entry(path string, e fs.DirEntry) bool {
+	switch kind, skipped, err := t.dirs.classify(path, e); {
 	case err != nil:
 		t.failed(path, err)
 	case skipped != "":
@@ -209,7 +209,7 @@ func (t *treePutter) entry(in *localDir, path string, e fs.DirEntry) bool {
 			t.push(path)
 		}
 	default:
-		info, err := t.dirs.stat(in, path)
+		info, err := t.dirs.stat(path, e)
 		if err != nil {
 			t.failed(path, err)
 			return true

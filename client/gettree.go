@@ -82,7 +82,9 @@ func (t *treeGetter) entry(e Entry) bool {
 	case !safePath(e.Path):
 		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid, Message: unsafeReason(e.Path)})
 	case e.Err != nil:
-		t.failed(e.Path, e.Err)
+		if t.selected(e.Path, e.Kind) {
+			t.failed(e.Path, e.Err)
+		}
 	case IsPart(e.Path):
 		t.skipped(e.Path, SkippedPart)
 	case !t.selected(e.Path, e.Kind):

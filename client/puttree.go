@@ -200,7 +200,9 @@ func (t *treePutter) mkdir(path string) error {
 func (t *treePutter) entry(path string, e fs.DirEntry) bool {
 	switch kind, skipped, err := t.dirs.classify(path, e); {
 	case err != nil:
-		t.failed(path, err)
+		if t.selected(path, kind) {
+			t.failed(path, err)
+		}
 	case skipped != "":
 		t.skipped(path, skipped)
 	case !t.selected(path, kind):

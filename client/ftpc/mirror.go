@@ -143,8 +143,9 @@ func (m *mirror) compare(ctx context.Context) (*plan, error) {
 	}
 	p := c.finish(m.Bool("delete"))
 	for _, path := range p.stuck {
-		m.out.fail(&failure{name: m.targetPath(path), hint: "--delete removes what --exclude does not keep", err: errInTheWay})
+		m.fails(path, &failure{name: m.targetPath(path), hint: "--delete removes what --exclude does not keep", err: errInTheWay})
 	}
+	m.transfer.addTree(client.Summary{Failed: p.failed})
 	return p, nil
 }
 
@@ -205,15 +206,30 @@ func (m *mirror) show() error {
 		total.Failed, total.Skipped = m.plan.failed, m.transfer.total.Skipped
 		m.printSummary(total)
 	}
-	return m.unreadable()
+	return m.incomplete(0)
 }
 
-// unreadable is the error of what could not be read, or has no way, of which each was told.
-func (m *mirror) unreadable() error {
-	if m.plan.failed == 0 {
+// copied returns the error of the copies and of what could not be compared.
+func (m *mirror) copied(err error) error {
+	tree, some := errors.AsType[*client.TreeError](err)
+	switch {
+	case some:
+		return m.incomplete(tree.Failed)
+	case err != nil:
+		return err
+	}
+	return m.incomplete(0)
+}
+
+// incomplete is the error of what could not be compared, and of so much that could not be
+// copied: each was told.
+func (m *mirror) incomplete(uncopied int64) error {
+	failed := m.plan.failed + uncopied
+	if failed == 0 {
 		return nil
 	}
-	return &batchError{failed: m.plan.failed, total: m.plan.failed + int64(len(m.plan.copies))}
+	total := m.plan.failed + int64(len(m.plan.copies)+len(m.plan.makes))
+	return &batchError{failed: failed, total: max(total, failed)}
 }
 
 func (m *mirror) line(what, path string) {
@@ -221,19 +237,21 @@ func (m *mirror) line(what, path string) {
 		m.out.printf("%s %s\n", what, m.out.name(path))
 		return
 	}
-	r := m.newRecord(joinRemote(m.remote, path))
-	r.setLocal(m.localPath(path))
+	r := m.record(path)
 	r.Action = what
 	m.printRecord(r)
+}
+
+func (m *mirror) record(path string) *fileRecord {
+	r := m.newRecord(joinRemote(m.remote, path))
+	r.setLocal(m.localPath(path))
+	return r
 }
 
 // run copies, and then removes, and then copies what was in the way of that.
 func (m *mirror) run() error {
 	return m.transfer.run(func() error {
-		if err := m.copyAll(early); err != nil {
-			return err
-		}
-		if err := m.unreadable(); err != nil {
+		if err := m.copied(m.copyAll(early)); err != nil {
 			return err
 		}
 		if err := m.removeAll(); err != nil {

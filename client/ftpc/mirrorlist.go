@@ -32,8 +32,8 @@ func (m *mirror) listRemote(ctx context.Context, c *comparison, at end) error {
 		case m.filter.leavesOut(e.Path):
 			m.leaveOut(c, at, e.Path)
 		case e.Err != nil:
-			c.failed()
-			m.out.fail(failed(joinRemote(m.remote, e.Path), e.Err))
+			c.failed(at, e.Path)
+			m.fails(e.Path, failed(joinRemote(m.remote, e.Path), e.Err))
 		case client.IsPart(e.Path):
 			m.skip(c, at, e.Path, client.SkippedPart)
 		case e.Kind == client.File || e.Kind == client.Directory || at == targetEnd:
@@ -62,8 +62,8 @@ func (m *mirror) listLocal(ctx context.Context, c *comparison, at end) error {
 		case err != nil:
 			return err
 		case e.Err != nil:
-			c.failed()
-			m.out.fail(failed(m.localPath(e.Path), e.Err))
+			c.failed(at, e.Path)
+			m.fails(e.Path, failed(m.localPath(e.Path), e.Err))
 		case e.Skipped == "" || at == targetEnd && !isOwn:
 			c.met(at, e.Path, item{e.Kind, e.Size, e.Mtime})
 		default:
@@ -71,6 +71,16 @@ func (m *mirror) listLocal(ctx context.Context, c *comparison, at end) error {
 		}
 	}
 	return nil
+}
+
+// fails tells of something that cannot be compared, or not be copied.
+func (m *mirror) fails(path string, err error) {
+	m.out.fail(err)
+	if m.Bool("json") {
+		r := m.record(path)
+		m.setError(r, err)
+		m.printRecord(r)
+	}
 }
 
 // leaveOut tells of what a pattern leaves out: in the target it stays.

@@ -27,7 +27,7 @@ type plan struct {
 
 	dirs    map[string]bool // directories of the source
 	sources int64           // files and directories of the source
-	failed  int64           // of either end could not be read, or have no way: each was told
+	failed  int64           // of either end could not be read, or have something in the way: each is told
 }
 
 // leftover is something in the target that is to go.
@@ -58,6 +58,7 @@ type comparison struct {
 	plan    plan
 	waiting [2]map[string]item // what one end only has, as far as is known
 	parts   []string           // part files in the target
+	unread  []string           // directories of the source, and links there
 	kept    map[string]bool    // directories of the target that hold what is kept
 	content bool               // files of one size are compared by content, later
 	doubted []sized            // those
@@ -150,11 +151,14 @@ func (c *comparison) part(path string) {
 	c.parts = append(c.parts, path)
 }
 
-// failed counts what could not be read.
-func (c *comparison) failed() {
+// failed counts what could not be read. A directory of the source is not copied then.
+func (c *comparison) failed(at end, path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.plan.failed++
+	if at == sourceEnd {
+		c.unread = append(c.unread, path)
+	}
 }
 
 // finish makes the plan of what was met. Without removing, what is in the way stays.
@@ -173,6 +177,10 @@ func (c *comparison) finish(removes bool) *plan {
 		}
 	}
 	p.giveUp()
+	for _, path := range c.unread {
+		delete(p.dirs, path)
+	}
+	p.makes = slices.DeleteFunc(p.makes, func(path string) bool { return !p.dirs[path] })
 	p.remove = slices.DeleteFunc(p.remove, func(l leftover) bool { return stays(l.path) })
 	going := make(map[string]bool, len(p.remove))
 	for _, l := range p.remove {

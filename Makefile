@@ -125,6 +125,10 @@ bench-mirror: build ## ftpc mirror and rsync on 100,000 files that are the same 
 	@cd bench && go build -o ../$(BIN)/bench-mirror ./mirror
 	@$(BIN)/bench-mirror -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR)/mirror.md -runs $(RUNS)
 
+.PHONY: try-mirror
+try-mirror: build ## mirror Go's own source both ways, interrupted, killed and changed in between; needs rsync
+	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
+
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models
 	@cd bench && go build -o ../$(BIN)/iomodels ./iomodels

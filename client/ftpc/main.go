@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	command.SpareProcessors()
 	os.Exit(int(run(os.Args)))
 }
 

@@ -22,6 +22,7 @@ type tree struct {
 	local   string
 	dirs    *localDirs
 	jobs    chan job
+	bulk    *bulk         // takes the small files; nil where each goes its own way
 	large   chan struct{} // holds a token for each file at work of more than a block
 	workers sync.WaitGroup
 	begun   time.Time
@@ -49,8 +50,12 @@ func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOp
 	return t
 }
 
-// start has as many workers as wanted do each job that comes.
-func (t *tree) start(transfer func(job) (Result, error)) {
+// start has as many workers as wanted do each job that comes, but those that go in
+// bulk, unless that is nil.
+func (t *tree) start(transfer func(job) (Result, error), d direction) {
+	if d != nil {
+		t.bulk = newBulk(t, t.client.conn, d)
+	}
 	for range t.options.Workers {
 		t.workers.Go(func() {
 			for j := range t.jobs {
@@ -79,6 +84,9 @@ func (t *tree) sized(j job, transfer func(job) (Result, error)) (Result, error) 
 // ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
+	if t.bulk != nil && j.size <= bulkSize && t.bulk.add(j) {
+		return true
+	}
 	select {
 	case t.jobs <- j:
 		return true
@@ -96,6 +104,9 @@ func (t *tree) selected(path string, kind Kind) bool {
 
 // finish waits for the workers.
 func (t *tree) finish() {
+	if t.bulk != nil {
+		t.bulk.finish()
+	}
 	close(t.jobs)
 	t.workers.Wait()
 }

@@ -138,7 +138,10 @@ func (b *bulk) add(j job) bool {
 }
 
 // pass has one of the tree's other workers transfer a file.
-func (b *bulk) pass(j job) { b.tree.jobs <- j }
+func (b *bulk) pass(j job) {
+	b.tree.hire()
+	b.tree.jobs <- j
+}
 
 // finish waits until no file is left.
 func (b *bulk) finish() {

@@ -82,11 +82,7 @@ func (d *direct) fill(fd int, part string, content []byte, mode uint32, info Inf
 	if info.Mtime.IsZero() {
 		return nil
 	}
-	at, err := unix.TimeToTimespec(info.Mtime)
-	if err != nil {
-		return err
-	}
-	return unix.UtimesNanoAt(d.fd, part, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+	return setMtime(d.fd, fd, part, info.Mtime)
 }
 
 // permit gives a file that was made with a mode what it did not get of that.

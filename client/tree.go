@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/protocol"
@@ -25,6 +26,8 @@ type tree struct {
 	bulk    *bulk         // takes the small files; nil where each goes its own way
 	large   chan struct{} // holds a token for each file at work of more than a block
 	workers sync.WaitGroup
+	hired   atomic.Int64 // workers
+	do      func(job) (Result, error)
 	begun   time.Time
 
 	mu      sync.Mutex // guards what follows, and OnFile
@@ -50,34 +53,42 @@ func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOp
 	return t
 }
 
-// start has as many workers as wanted do each job that comes, but those that go in
-// bulk, unless that is nil.
+// start has workers transfer each file that comes, and d those that go in bulk,
+// unless that is nil.
 func (t *tree) start(transfer func(job) (Result, error), d direction) {
+	t.do = transfer
 	if d != nil {
 		t.bulk = newBulk(t, t.client.conn, d)
 	}
-	for range t.options.Workers {
-		t.workers.Go(func() {
-			for j := range t.jobs {
-				if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
-					t.end(err)
-					t.options.Progress.Done(1)
-					continue
-				}
-				result, err := t.sized(j, transfer)
-				t.fileDone(j.path, result, err)
-			}
-		})
+}
+
+// hire starts a worker unless there are enough.
+func (t *tree) hire() {
+	if t.hired.Load() < int64(t.options.Workers) && t.hired.Add(1) <= int64(t.options.Workers) {
+		t.workers.Go(t.work)
+	}
+}
+
+// work is a worker.
+func (t *tree) work() {
+	for j := range t.jobs {
+		if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
+			t.end(err)
+			t.options.Progress.Done(1)
+			continue
+		}
+		result, err := t.sized(j)
+		t.fileDone(j.path, result, err)
 	}
 }
 
 // sized does a job, of large files a few at a time.
-func (t *tree) sized(j job, transfer func(job) (Result, error)) (Result, error) {
+func (t *tree) sized(j job) (Result, error) {
 	if j.size > protocol.BlockSize {
 		t.large <- struct{}{}
 		defer func() { <-t.large }()
 	}
-	return transfer(j)
+	return t.do(j)
 }
 
 // enqueue lines a file up for the workers, and reports false when the tree has
@@ -87,6 +98,7 @@ func (t *tree) enqueue(j job) bool {
 	if t.bulk != nil && j.size <= bulkSize && t.bulk.add(j) {
 		return true
 	}
+	t.hire()
 	select {
 	case t.jobs <- j:
 		return true

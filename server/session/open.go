@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"ftpd/protocol"
 	"ftpd/server/reactor"
@@ -16,9 +15,6 @@ const (
 	inlineMax = 64 << 10
 	// batchMax bounds the small files that one job opens, or stores.
 	batchMax = 16
-	// batchTime is how long a job goes on to the next file. A disk that is slower
-	// than memory is better asked for one file by each of many workers.
-	batchTime = time.Millisecond
 	// metaAndEnd is room for META and END of a regular file and the header of a
 	// block between them.
 	metaAndEnd = 256
@@ -32,7 +28,7 @@ var errNoRoom = errors.New("no room for the reply")
 // at the directory and one write.
 type opener struct {
 	waiting []*get
-	slow    bool // the last job took its time
+	slow    bool // the last job met files that take long
 }
 
 // add puts a GET in line.
@@ -99,9 +95,9 @@ type openFiles struct {
 	storage storage.Storage
 	buffer  *reactor.Buffer
 	files   []opened
-	done    int // of files; the others are to be opened by another job
-	n       int // bytes of replies in buffer
-	slow    bool
+	done    int  // of files; the others are to be opened by another job
+	n       int  // bytes of replies in buffer
+	slow    bool // the storage had enough of it
 }
 
 // Run is part of reactor.Job.
@@ -109,19 +105,17 @@ func (j *openFiles) Run() {
 	if j.files[0].get.file != nil { // it had no room in the last job
 		j.take(0, j.files[0].get.file, nil)
 	}
-	stop := time.Now().Add(batchTime)
 	first := j.done
 	paths := make([]storage.Path, 0, batchMax)
 	for _, f := range j.files[first:] {
 		paths = append(paths, f.get.path)
 	}
+	full := false
 	j.storage.OpenEach(paths, func(i int, file storage.File, err error) bool {
-		if !j.take(first+i, file, err) {
-			return false
-		}
-		j.slow = time.Now().After(stop)
-		return !j.slow
+		full = !j.take(first+i, file, err)
+		return !full
 	})
+	j.slow = !full && j.done < len(j.files)
 }
 
 // take makes the reply of a file, if there is room for it, and reports whether there was.

@@ -22,8 +22,9 @@ type Storage interface {
 	Open(path Path) (File, error)
 	// OpenEach opens several files as Open does and hands them to visit, which owns
 	// them, in the order of paths; i is the place in that. It ends early when visit
-	// returns false. What they have in common may be looked up once for all: a
-	// directory that is renamed meanwhile is the one that it was.
+	// returns false, and after one that took long, for the others are better opened
+	// by several callers then. What they have in common may be looked up once for
+	// all: a directory that is renamed meanwhile is the one that it was.
 	OpenEach(paths []Path, visit func(i int, file File, err error) bool)
 	// List returns the entries of a directory, or with recursive of the whole
 	// tree below it. Symbolic links are listed and not followed.
@@ -96,6 +97,20 @@ func Store(in Storage, w *Whole) (Info, error) {
 		}
 	}
 	return staging.Commit(w.Attributes)
+}
+
+// longOpen is how long OpenEach goes on to the next file.
+const longOpen = time.Millisecond
+
+// OpenEach is that of a Storage which opens each file by open.
+func OpenEach(paths []Path, open func(path Path) (File, error), visit func(i int, file File, err error) bool) {
+	stop := time.Now().Add(longOpen)
+	for i, path := range paths {
+		file, err := open(path)
+		if !visit(i, file, err) || time.Now().After(stop) {
+			return
+		}
+	}
 }
 
 // Resume names what is stored, so that a file in the making can outlive the

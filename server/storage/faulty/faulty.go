@@ -130,11 +130,7 @@ func (s *Storage) Open(path storage.Path) (storage.File, error) {
 
 // OpenEach implements [storage.Storage]: each is an Open of its own to the hooks.
 func (s *Storage) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
-	for i, path := range paths {
-		if f, err := s.Open(path); !visit(i, f, err) {
-			return
-		}
-	}
+	storage.OpenEach(paths, s.Open, visit)
 }
 
 // List implements [storage.Storage].

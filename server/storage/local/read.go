@@ -36,17 +36,12 @@ func (s *Store) Open(path storage.Path) (storage.File, error) {
 func (s *Store) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
 	near := nearby{store: s}
 	defer near.close()
-	for i, path := range paths {
+	storage.OpenEach(paths, func(path storage.Path) (storage.File, error) {
 		if f := near.open(path); f != nil {
-			if !visit(i, f, nil) {
-				return
-			}
-			continue
+			return f, nil
 		}
-		if f, err := s.Open(path); !visit(i, f, err) {
-			return
-		}
-	}
+		return s.Open(path)
+	}, visit)
 }
 
 // nearby keeps the directory of a path open for the next one.

@@ -23,11 +23,8 @@ func openEach(t *testing.T, s storage.Storage) {
 	paths := []storage.Path{"a/f", "a/none", "b/f", "g", "a", "a/f", "none/f"}
 	want := []any{"in a", fs.ErrNotExist, "in b", "above", storage.ErrIsDirectory, "in a", fs.ErrNotExist}
 	visited := 0
-	s.OpenEach(paths, func(i int, file storage.File, err error) bool {
-		if i != visited {
-			t.Errorf("%q came as number %d", paths[i], visited)
-		}
-		visited++
+	visit := func(i int, file storage.File, err error) bool {
+		i += visited // it begins again with what is left
 		if e, ok := want[i].(error); ok {
 			wantError(t, string(paths[i]), err, e)
 			return true
@@ -44,9 +41,19 @@ func openEach(t *testing.T, s storage.Storage) {
 		}
 		must(t, file.Close())
 		return true
-	})
-	if visited != len(paths) {
-		t.Errorf("%d of %d came", visited, len(paths))
+	}
+	for visited < len(paths) {
+		n := 0
+		s.OpenEach(paths[visited:], func(i int, file storage.File, err error) bool {
+			if i != n {
+				t.Errorf("number %d came as number %d", i, n)
+			}
+			n++
+			return visit(i, file, err)
+		})
+		if visited += n; n == 0 {
+			t.Fatalf("none came, of %q", paths[visited:])
+		}
 	}
 }
 
@@ -60,8 +67,8 @@ func openEachUntil(t *testing.T, s storage.Storage) {
 		}
 		return visited < 2
 	})
-	if visited != 2 {
-		t.Errorf("%d came, where the second was the last one wanted", visited)
+	if visited > 2 {
+		t.Errorf("%d came, where the second was the last one that was wanted", visited)
 	}
 }
 

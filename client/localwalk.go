@@ -39,8 +39,8 @@ func WalkLocal(ctx context.Context, local string, links Links, selects func(path
 			last := len(pending) - 1
 			dir := pending[last]
 			pending = pending[:last]
-			err := dirs.read(ctx, dir, func(path string, e fs.DirEntry) bool {
-				entry := dirs.describe(path, e)
+			err := dirs.read(ctx, dir, func(in *localDir, path string, e fs.DirEntry) bool {
+				entry := dirs.describe(in, path, e)
 				if selects != nil && !selects(path, entry.Kind) {
 					return true
 				}
@@ -67,13 +67,13 @@ var errStopped = errors.New("stopped")
 
 // read calls visit for each entry of a directory, and returns errStopped when that
 // returned false.
-func (d *localDirs) read(ctx context.Context, path string, visit func(path string, e fs.DirEntry) bool) error {
+func (d *localDirs) read(ctx context.Context, path string, visit func(in *localDir, path string, e fs.DirEntry) bool) error {
 	in, err := d.use(path)
 	if err != nil {
 		return err
 	}
 	defer d.release(in)
-	f, err := in.root.Open(".")
+	f, err := in.list(localPath(d.base, path))
 	if err != nil {
 		return localError("open", localPath(d.base, path), err)
 	}
@@ -81,7 +81,7 @@ func (d *localDirs) read(ctx context.Context, path string, visit func(path strin
 	for ctx.Err() == nil {
 		entries, err := f.ReadDir(readDirBatch)
 		for _, e := range entries {
-			if !visit(join(path, e.Name()), e) {
+			if !visit(in, join(path, e.Name()), e) {
 				return errStopped
 			}
 		}
@@ -96,13 +96,13 @@ func (d *localDirs) read(ctx context.Context, path string, visit func(path strin
 }
 
 // describe tells what an entry of a directory is.
-func (d *localDirs) describe(path string, e fs.DirEntry) LocalEntry {
+func (d *localDirs) describe(in *localDir, path string, e fs.DirEntry) LocalEntry {
 	entry := LocalEntry{Path: path}
 	entry.Kind, entry.Skipped, entry.Err = d.classify(path, e)
 	if entry.Kind != File || entry.Err != nil {
 		return entry
 	}
-	info, err := d.stat(path, e)
+	info, err := d.stat(in, path)
 	if err != nil {
 		entry.Err = err
 		return entry
@@ -161,10 +161,10 @@ func (d *localDirs) follow(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// stat describes a file, or with CopyLinks the one that a link leads to. Of what was
-// read in an os.Root the entry knows it, without a system call.
-func (d *localDirs) stat(path string, e fs.DirEntry) (fs.FileInfo, error) {
-	info, err := e.Info()
+// stat describes a file, or with CopyLinks the one that a link leads to.
+func (d *localDirs) stat(in *localDir, path string) (fs.FileInfo, error) {
+	_, name := split(path)
+	info, err := in.root.Lstat(name)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 && d.links == CopyLinks {
 		info, err = os.Stat(localPath(d.base, path))
 	}

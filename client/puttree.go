@@ -36,7 +36,7 @@ func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferO
 		t.end(err)
 		return t.result()
 	}
-	t.start(t.transfer)
+	t.start(t.transfer, t.direction())
 	t.walk(t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
@@ -147,7 +147,7 @@ const reserved = ".ftpd-"
 // there before anything was made is told by its name alone. It costs one more
 // reading of the directories, which the walk then finds in memory.
 func (t *treePutter) survey(path string) {
-	_ = t.dirs.read(t.ctx, path, func(path string, e fs.DirEntry) bool { // the walk comes here again and tells
+	_ = t.dirs.read(t.ctx, path, func(_ *localDir, path string, e fs.DirEntry) bool { // the walk comes here again and tells
 		if e.Type().IsRegular() {
 			return true
 		}
@@ -197,7 +197,7 @@ func (t *treePutter) mkdir(path string) error {
 }
 
 // entry handles one entry of a directory, and reports whether to go on.
-func (t *treePutter) entry(path string, e fs.DirEntry) bool {
+func (t *treePutter) entry(in *localDir, path string, e fs.DirEntry) bool {
 	switch kind, skipped, err := t.dirs.classify(path, e); {
 	case err != nil:
 		if t.selected(path, kind) {
@@ -211,7 +211,7 @@ func (t *treePutter) entry(path string, e fs.DirEntry) bool {
 			t.push(path)
 		}
 	default:
-		info, err := t.dirs.stat(path, e)
+		info, err := t.dirs.stat(in, path)
 		if err != nil {
 			t.failed(path, err)
 			return true

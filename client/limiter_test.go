@@ -73,12 +73,12 @@ func TestLimiterReceives(t *testing.T) {
 
 // checkRate allows for one piece of each connection that need not wait, and one that
 // the bucket held.
-func checkRate(t *testing.T, took time.Duration, bytes, rate, connections int) {
+func checkRate(t *testing.T, took time.Duration, total, rate, connections int) {
 	t.Helper()
-	want := time.Duration(bytes) * time.Second / time.Duration(rate)
+	want := time.Duration(total) * time.Second / time.Duration(rate)
 	slack := time.Duration(connections+1) * time.Second / piecesPerSecond
 	if took < want-slack || took > want {
-		t.Errorf("%d bytes of %d connections took %v at %d bytes a second", bytes, connections, took, rate)
+		t.Errorf("%d bytes of %d connections took %v at %d bytes a second", total, connections, took, rate)
 	}
 }
 

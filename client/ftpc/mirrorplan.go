@@ -134,12 +134,8 @@ func (c *comparison) missing(path string, it item) {
 func (c *comparison) keeps(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path, '/') {
-		path = path[:i]
-		if c.kept[path] {
-			return
-		}
-		c.kept[path] = true
+	for dir := above(path); dir != "" && !c.kept[dir]; dir = above(dir) {
+		c.kept[dir] = true
 	}
 }
 
@@ -187,7 +183,7 @@ func (c *comparison) finish(removes bool) *plan {
 		going[l.path] = true
 	}
 	for _, part := range c.parts {
-		if dir, _ := cutPath(part); going[dir] {
+		if going[above(part)] {
 			p.remove = append(p.remove, leftover{part, client.File})
 		}
 	}
@@ -196,13 +192,8 @@ func (c *comparison) finish(removes bool) *plan {
 	return p
 }
 
-// cutPath returns the directory that a path lies in, empty for the top, and its name.
-func cutPath(path string) (dir, name string) {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i], path[i+1:]
-	}
-	return "", path
-}
+// above returns the directory that a path lies in, empty for the top.
+func above(path string) string { return path[:max(0, strings.LastIndexByte(path, '/'))] }
 
 // blocked tells whether something in the target is in the way of a path.
 func (p *plan) blocked(path string) bool {
@@ -210,7 +201,7 @@ func (p *plan) blocked(path string) bool {
 		if p.inWay[path] {
 			return true
 		}
-		path, _ = cutPath(path)
+		path = above(path)
 	}
 	return false
 }

@@ -273,5 +273,5 @@ func (t *treePutter) transfer(j job) (Result, error) {
 	if s.file == nil {
 		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
 	}
-	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
+	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, PutOptions{CreateOnly: t.options.CreateOnly}, t.options.Progress)
 }

@@ -59,7 +59,7 @@ func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 		return nil, err
 	}
 	if mode&0o777 != 0 {
-		if err := chmodDirectory(p, mode&0o777); err != nil {
+		if err := chmodDirectory(p, born.id, mode&0o777); err != nil {
 			return &born, err
 		}
 	}
@@ -68,15 +68,19 @@ func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 
 // chmodDirectory gives a new directory the bits that the umask took. The
 // set-group-ID bit, which it has from its parent, stays.
-func chmodDirectory(p place, mode uint32) error {
+func chmodDirectory(p place, id fileID, mode uint32) error {
 	l, err := openChild(p.fd(), p.name)
-	if err == unix.EACCES || err == unix.ENOENT {
+	switch err {
+	case nil:
+	case unix.EACCES, unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
 		return nil // not readable by its mode, or gone: nothing to mend
-	}
-	if err != nil {
+	default:
 		return err
 	}
 	defer l.file.Close()
+	if l.id != id {
+		return nil // another has its name by now
+	}
 	fd := int(l.file.Fd())
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {

@@ -49,15 +49,17 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	if err != nil {
 		return info, false, err
 	}
-	defer parent.close()
-	defer func() { s.settle(parent.births, published) }()
+	defer func() {
+		s.settle(parent.births, published)
+		parent.close()
+	}()
 	if err := st.dress(fd, &parent, attributes); err != nil {
 		return info, false, err
 	}
 	if err := s.gate.outside(func() error { return s.durable(fd, idOf(&parent.stat).device) }); err != nil {
 		return info, false, err
 	}
-	if err := st.moveTo(place{&parent, base(st.path)}); err != nil {
+	if err := st.moveInto(&parent, fd); err != nil {
 		return info, false, err
 	}
 	if err := s.gate.outside(func() error { return s.durableDirectory(&parent) }); err != nil {
@@ -99,6 +101,25 @@ func (st *staging) dress(fd int, parent *directory, attributes storage.Attribute
 	return setMtime(st.store.root, st.home, attributes.Mtime)
 }
 
+// moveInto is moveTo for the path's own directory. Where that is to be made if it is
+// missing, and somebody has removed it meanwhile, it is made again.
+func (st *staging) moveInto(parent *directory, fd int) (err error) {
+	for range attempts {
+		err = st.moveTo(place{parent, base(st.path)})
+		if !isNotExist(err) || !st.options.Parents || unlinked(fd) {
+			break
+		}
+		again, failure := st.openParent()
+		if failure != nil {
+			return failure
+		}
+		st.store.settle(parent.births, false)
+		parent.close()
+		*parent = again
+	}
+	return err
+}
+
 // moveTo puts the file under its name, if the conditions still hold.
 func (st *staging) moveTo(target place) error {
 	defer st.store.locks.lock(target.id())()
@@ -115,13 +136,16 @@ func rename(from, to place) error {
 	return retry(func() error { return unix.Renameat(from.fd(), from.name, to.fd(), to.name) })
 }
 
+// attempts is how often a change begins again that others have come in the way
+// of, who have won each time.
+const attempts = 100
+
 // makeDirectories opens a directory and makes what is missing on the way to
 // it; mode is as in Mkdir, and is not that of the others. Each is durable when
 // it returns; the caller settles what becomes of them, and on an error none is
 // left. It begins again where a directory that it found is removed meanwhile;
 // that a link on the way leads nowhere looks the same.
 func (s *Store) makeDirectories(path storage.Path, mode uint32) (d directory, err error) {
-	const attempts = 10
 	for range attempts {
 		if d, err = s.nearest(path); err == nil {
 			d, err = s.descend(d, path, mode)

@@ -31,7 +31,24 @@ func (s *Store) Remove(ctx context.Context, path storage.Path, recursive bool) (
 	return removed, err
 }
 
+// remove begins again where what has the name is another thing by the time that
+// it is removed, or has been filled anew.
 func (s *Store) remove(ctx context.Context, p place, recursive bool) (removed int, err error) {
+	for range attempts {
+		var n int
+		n, err = s.removeOnce(ctx, p, recursive)
+		removed += n
+		switch {
+		case err == nil:
+			return removed, s.durableDirectory(p.directory)
+		case err != unix.ENOTDIR && err != unix.EISDIR && (err != unix.ENOTEMPTY || !recursive):
+			return removed, err
+		}
+	}
+	return removed, err
+}
+
+func (s *Store) removeOnce(ctx context.Context, p place, recursive bool) (removed int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -44,13 +61,11 @@ func (s *Store) remove(ctx context.Context, p place, recursive bool) (removed in
 			return removed, err
 		}
 	}
-	unlock := s.locks.lock(p.id())
-	err = removeEntry(p.fd(), p.name, kindOf(&stat) == storage.Directory)
-	unlock()
-	if err != nil {
+	defer s.locks.lock(p.id())()
+	if err := removeEntry(p.fd(), p.name, kindOf(&stat) == storage.Directory); err != nil {
 		return removed, err
 	}
-	return removed + 1, s.durableDirectory(p.directory)
+	return removed + 1, nil
 }
 
 // removeEntry removes a directory or something else. Which it is must be
@@ -79,6 +94,7 @@ type eraser struct {
 	removed int
 	failed  int   // entries that cannot go by themselves
 	first   error // of theirs
+	filled  int   // directories that were found empty, and were not when they were to go
 }
 
 func (s *Store) empty(ctx context.Context, p place) (removed int, err error) {
@@ -226,10 +242,16 @@ func (e *eraser) leave(empty bool) (done bool, err error) {
 		return false, e.store.fail(path, err)
 	}
 	at := e.trail.last()
-	if empty {
-		e.count(at, base(path), removeEntry(int(at.file.Fd()), base(path), true))
-	} else {
+	if !empty {
 		at.leave(base(path))
+		return false, nil
 	}
+	err = removeEntry(int(at.file.Fd()), base(path), true)
+	if err == unix.ENOTEMPTY && e.filled < attempts {
+		e.filled++
+		e.enter(at, base(path))
+		return false, nil
+	}
+	e.count(at, base(path), err)
 	return false, nil
 }

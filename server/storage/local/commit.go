@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -120,16 +121,32 @@ func (st *staging) moveInto(parent *directory, fd int) (err error) {
 	return err
 }
 
-// moveTo puts the file under its name, if the conditions still hold.
+// moveTo puts the file under its name, if the conditions still hold. What it
+// replaces must be told from what comes later by its ETag, for which it may wait.
 func (st *staging) moveTo(target place) error {
+	for {
+		wait, err := st.tryMove(target)
+		if wait == 0 {
+			return err
+		}
+		_ = st.store.gate.outside(func() error { time.Sleep(wait); return nil })
+	}
+}
+
+// tryMove is moveTo unless it has to wait, and returns how long.
+func (st *staging) tryMove(target place) (wait time.Duration, err error) {
 	defer st.store.locks.lock(target.id())()
-	if err := checkTarget(target, st.options); err != nil {
-		return err
+	replaced, err := checkTarget(target, st.options)
+	if err != nil {
+		return 0, err
+	}
+	if wait := untilTold(&replaced); wait > 0 {
+		return wait, nil
 	}
 	if st.options.CreateOnly {
-		return st.store.renameExclusive(st.home, target)
+		return 0, st.store.renameExclusive(st.home, target)
 	}
-	return rename(st.home, target)
+	return 0, rename(st.home, target)
 }
 
 func rename(from, to place) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -52,20 +53,51 @@ func (s *Store) removeOnce(ctx context.Context, p place, recursive bool) (remove
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	stat, err := p.lstat()
-	if err != nil {
+	isDirectory, err := s.removeFile(p.fd(), p.id())
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if recursive && kindOf(&stat) == storage.Directory {
+	case !isDirectory:
+		return 1, nil
+	case recursive:
 		if removed, err = s.empty(ctx, p); err != nil {
 			return removed, err
 		}
 	}
 	defer s.locks.lock(p.id())()
-	if err := removeEntry(p.fd(), p.name, kindOf(&stat) == storage.Directory); err != nil {
+	if err := removeEntry(p.fd(), p.name, true); err != nil {
 		return removed, err
 	}
 	return removed + 1, nil
+}
+
+// removeFile removes an entry, unless that is a directory. A file must be told from
+// what comes later by its ETag, for which it may wait.
+func (s *Store) removeFile(dirfd int, id entryID) (isDirectory bool, err error) {
+	for {
+		var wait time.Duration
+		isDirectory, wait, err = s.tryRemoveFile(dirfd, id)
+		if wait == 0 {
+			return isDirectory, err
+		}
+		time.Sleep(wait)
+	}
+}
+
+// tryRemoveFile is removeFile unless it has to wait, and returns how long.
+func (s *Store) tryRemoveFile(dirfd int, id entryID) (isDirectory bool, wait time.Duration, err error) {
+	defer s.locks.lock(id)()
+	stat, err := lstat(dirfd, id.name)
+	if err != nil {
+		return false, 0, err
+	}
+	if kindOf(&stat) == storage.Directory {
+		return true, 0, nil
+	}
+	if wait := untilTold(&stat); wait > 0 {
+		return false, wait, nil
+	}
+	return false, 0, removeEntry(dirfd, id.name, false)
 }
 
 // removeEntry removes a directory or something else. Which it is must be
@@ -160,16 +192,12 @@ func (e *eraser) erase(at *level, name string) {
 		e.leaveBehind(at, name, refuse(at.path(), storage.ErrNotEmpty, "it holds files of the server's own"))
 		return
 	}
-	dirfd := int(at.file.Fd())
-	stat, err := lstat(dirfd, name)
-	switch {
-	case err != nil:
-		e.count(at, name, err)
-	case kindOf(&stat) == storage.Directory:
+	isDirectory, err := e.store.removeFile(int(at.file.Fd()), entryID{at.id, name})
+	if isDirectory {
 		e.enter(at, name)
-	default:
-		e.count(at, name, removeEntry(dirfd, name, false))
+		return
 	}
+	e.count(at, name, err)
 }
 
 // count books a removal. What has gone already is no error.

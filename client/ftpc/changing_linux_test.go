@@ -3,63 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 )
-
-// holdAfter relays one connection to a server, and holds up what one side sends after
-// so many bytes, until it is released; it tells when it has come to that.
-func holdAfter(t *testing.T, address string, upwards bool, most int64) (relay string, held <-chan struct{}, release func()) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	released, reached := make(chan struct{}), make(chan struct{})
-	hold := func(to io.Writer, from io.Reader) {
-		_, _ = io.CopyN(to, from, most)
-		close(reached)
-		<-released
-		_, _ = io.Copy(to, from)
-	}
-	go func() {
-		near, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		defer near.Close()
-		far, err := net.Dial("tcp", address)
-		if err != nil {
-			return
-		}
-		defer far.Close()
-		for _, c := range []net.Conn{near, far} {
-			_ = c.(*net.TCPConn).SetReadBuffer(64 << 10) // so that who sends is held up soon
-		}
-		up, down := io.Copy, io.Copy
-		holding := func(to io.Writer, from io.Reader) (int64, error) { hold(to, from); return 0, nil }
-		if upwards {
-			up = holding
-		} else {
-			down = holding
-		}
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			_, _ = up(far, near)
-			_ = far.(*net.TCPConn).CloseWrite() // the other way may go on
-		}()
-		_, _ = down(near, far)
-		_ = near.Close()
-		<-ended
-	}()
-	return listener.Addr().String(), reached, sync.OnceFunc(func() { close(released) })
-}
 
 // A large file that changes in the middle of its transfer arrives as it was, or not at
 // all, and then the change is told: on the server and here, by name and by stream.

@@ -158,3 +158,41 @@ func putDisturbed(t *testing.T, c *Client, root string, size int, keeps bool, re
 	}
 	return reader.reads <= 0
 }
+
+// A file that changes while a PUT of it is gone on with is not stored either, and the
+// next PUT begins anew.
+func TestResumedPutChanged(t *testing.T) {
+	const size = 60*bs + 1
+	content := noise(size)
+	d, r, local := localFileOf(t, content)
+	for name, change := range sourceChanges {
+		f := &sending{path: local, old: content, other: noise(size + 1)[1:]}
+		writeFile(t, local, content)
+		ripen(t, local)
+		halfPut(t, r, local, "f", 50*bs)
+		file, err := os.Open(local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := newSource(file, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.r, s.keeps = &disturber{Reader: file, reads: 3, change: func() error { return change(f) }}, true
+		result, err := connect(t, d.address, nil).put(limit(t), "f", s, &PutOptions{}, noProgress{})
+		if err == nil {
+			wantContent(t, filepath.Join(d.root, "f"), content)
+			if result.Resumed == 0 {
+				t.Errorf("%s: it was not gone on with", name)
+			}
+		} else if _, missing := os.Stat(filepath.Join(d.root, "f")); !errors.Is(err, ErrChanged) || missing == nil {
+			t.Errorf("%s: %v, and what is there: %v", name, err, missing)
+		}
+		_ = file.Close() // it was only read
+		for _, path := range []string{local, filepath.Join(d.root, "f")} {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -174,6 +174,41 @@ func TestTargetChangesMeanwhile(t *testing.T) {
 	}
 }
 
+// A tree of this machine that is removed in the middle is told, file by file, and nothing
+// of it comes back.
+func TestTreeVanishesMeanwhile(t *testing.T) {
+	for _, args := range []string{"get -r tree", "mirror ftpd:///tree tree", "put -r tree", "mirror tree ftpd:///tree"} {
+		t.Run(args, func(t *testing.T) {
+			root, address := serveTemp(t)
+			puts := strings.HasPrefix(args, "put") || strings.HasPrefix(args, "mirror tree")
+			relay, held, release := holdAfter(t, address, puts, 4<<20)
+			defer release()
+			cmd := quietCommand(t, relay, strings.Fields(args)...)
+			from := root
+			if puts {
+				from = cmd.Dir
+			}
+			for d := range 10 {
+				sub := filepath.Join(from, "tree", fmt.Sprint("d", d))
+				check(t, os.MkdirAll(sub, 0o755))
+				for i := range 20 {
+					check(t, os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), make([]byte, 100_000), 0o600))
+				}
+			}
+			check(t, cmd.Start())
+			watch(t, cmd)
+			<-held
+			waitUntil(t, "the removal", func() bool { // into which what has come by now is still written
+				return os.RemoveAll(filepath.Join(cmd.Dir, "tree")) == nil
+			})
+			release()
+			_ = cmd.Wait() // what it returns is checked as the status
+			wantEnd(t, cmd.ProcessState.ExitCode(), statusSomeFailed, cmd.Stderr, `no such file or directory\n(.*\n)*ftpc: .* failed\n$`)
+			wantLeft(t, cmd.Dir)
+		})
+	}
+}
+
 // A tree needs no more descriptors than there are, and one file with fewer than it
 // takes says so.
 func TestFewDescriptors(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // are separated by newlines.
 func FuzzArrange(f *testing.F) {
 	for _, line := range []string{
-		"ls", "ls\na\n-l\nb", "-q\nls\n-dDIR", "ls\n-d=\nx", "--\nls\n--\n-x", "help\nls", "ls\n-lh=", "--server\nls", "ls\n-", "-\xff", "ls\n--skip=a,b\n--skip\nc", "get\n--help", "--version",
+		"ls", "ls\na\n-l\nb", "-q\nls\n-dDIR", "ls\n-d=\nx", "--\nls\n--\n-x", "help\nls", "ls\n-lh=", "--server\nls", "ls\n-", "-\xff", "ls\n--skip=a,b\n--skip\nc", "get\n--help", "--version", "help\nhelp\nls",
 	} {
 		f.Add(line)
 	}

@@ -4,14 +4,14 @@ import "testing"
 
 // However few descriptors there are, a tree does with them if that can be.
 func TestOpenLimits(t *testing.T) {
-	for _, n := range []int{0, 16, 20, 64, 256, 1024, 4096, 1 << 20} {
+	for _, n := range []int{0, 16, 20, 32, 64, 200, 256, 1024, 4096, 1 << 20} {
 		l := openLimitsOf(n)
 		if l.files < 1 || l.walkers < 1 || l.dirs < 1 || l.files > defaultWorkers || l.walkers > walkers || l.dirs > keepOpen {
 			t.Errorf("of %d descriptors: %+v", n, l)
 		}
-		large := min(l.files, largeAtOnce)
-		if got := 7 + l.dirs + 2*l.files + large; n >= 16 && got > n { // standard streams, runtime, connection, top
-			t.Errorf("of %d descriptors: %+v, which may take %d", n, l, got)
+		takes := others + perDir*l.dirs + perFile*(l.files+min(l.files, bulkWorkers)) + min(l.files, largeAtOnce)
+		if n >= 32 && takes > n {
+			t.Errorf("of %d descriptors: %+v, which may take %d", n, l, takes)
 		}
 	}
 	if l := openLimitsOf(4096); l != (openLimits{defaultWorkers, walkers, keepOpen}) {

@@ -88,8 +88,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"a further block of a get", 0.5, perBlock(func(blocks int) { get(map[int]string{fewBlocks: "few", manyBlocks: "many"}[blocks]) })},
 		{"a further block of a put", 0.8, perBlock(func(blocks int) { put("new", blocks*protocol.BlockSize) })},
-		{"a small get", 14, testing.AllocsPerRun(200, func() { get("small") })},
-		{"a small put", 23, testing.AllocsPerRun(200, func() { n++; put(strconv.Itoa(n), 4096) })},
+		{"a small get", 18, testing.AllocsPerRun(200, func() { get("small") })},
+		{"a small put", 28, testing.AllocsPerRun(200, func() { n++; put(strconv.Itoa(n), 4096) })},
 	} {
 		t.Logf("%s: %.2f allocations", pin.what, pin.got)
 		if pin.got > pin.most {

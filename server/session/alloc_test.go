@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -46,10 +47,30 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s allocates %.2f times", what, got)
 		}
 	}
-	if got := allocated(100, get("small")); got > 6 {
-		t.Errorf("a GET of a small file allocates %.0f times", got)
+	var gets, together [][]byte
+	for i := range 16 {
+		gets = append(gets, protocol.Append(nil, uint32(i+1), protocol.Get{Length: protocol.SizeUnknown, Path: "small"}))
 	}
-	if got := allocated(100, puts...); got > 14 {
-		t.Errorf("a PUT of a small file allocates %.0f times", got)
+	for i := range 101 {
+		var frames []byte
+		for n := range 16 {
+			path := fmt.Sprintf("together%d-%d", i, n)
+			frames = append(frames, sent(uint32(n+1), protocol.Put{Flags: protocol.PutEager, Size: small, Mtime: 1, Path: path}, text(small))...)
+		}
+		together = append(together, frames)
+	}
+	for _, pin := range []struct {
+		what      string
+		most, got float64
+	}{
+		{"a GET of a small file", 10, allocated(100, get("small"))},
+		{"a PUT of a small file", 19, allocated(100, puts...)},
+		{"a GET of one of 16 small files", 5, allocated(100, bytes.Join(gets, nil)) / 16},
+		{"a PUT of one of 16 small files", 14, allocated(100, together...) / 16},
+	} {
+		t.Logf("%s: %.1f allocations", pin.what, pin.got)
+		if pin.got > pin.most {
+			t.Errorf("%s allocates %.1f times, and not %v at most", pin.what, pin.got, pin.most)
+		}
 	}
 }

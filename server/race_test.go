@@ -39,13 +39,18 @@ func newRace(t *testing.T, flags ...string) *race {
 
 // all has every client do something at the same time, and returns what each says.
 func (r *race) all(do func(i int, c *client.Client) error) []error {
-	said := make([]error, len(r.clients))
+	return atOnce(len(r.clients), func(i int) error { return do(i, r.clients[i]) })
+}
+
+// atOnce does something n times at the same time, and returns what became of each.
+func atOnce(n int, do func(i int) error) []error {
+	said := make([]error, n)
 	start := make(chan struct{})
 	var group sync.WaitGroup
-	for i, c := range r.clients {
+	for i := range n {
 		group.Go(func() {
 			<-start
-			said[i] = do(i, c)
+			said[i] = do(i)
 		})
 	}
 	close(start)
@@ -157,6 +162,37 @@ func TestRaceCreateOnly(t *testing.T) {
 		})
 	}
 	r.wantTidy("new/small", "new/one block", "new/staged", "new/resumable")
+}
+
+// Of 100 clients that make 16 files, each all of them together, one makes each.
+func TestRaceInBatches(t *testing.T) {
+	const files, size = 16, 4 << 10
+	r := newRace(t)
+	var mu sync.Mutex
+	won := map[int][]int{} // who made which file
+	for i, err := range r.all(func(i int, c *client.Client) error {
+		return errors.Join(atOnce(files, func(file int) error {
+			path := fmt.Sprintf("new/%d", file)
+			_, err := c.Put(t.Context(), path, bytes.NewReader(version(i, size)), &client.PutOptions{CreateOnly: true})
+			if errors.Is(err, client.ErrExists) {
+				return nil
+			}
+			mu.Lock()
+			won[file] = append(won[file], i)
+			mu.Unlock()
+			return err
+		})...)
+	}) {
+		if err != nil {
+			t.Errorf("client %d: %v", i, err)
+		}
+	}
+	for file := range files {
+		content, err := os.ReadFile(filepath.Join(r.root, "new", strconv.Itoa(file)))
+		if i, whole := isVersion(content, size); !whole || err != nil || len(won[file]) != 1 || won[file][0] != i {
+			t.Errorf("file %d was made by %v, and is that of %d, whole %v, %v", file, won[file], i, whole, err)
+		}
+	}
 }
 
 // Of 100 clients that replace the same version, one does.

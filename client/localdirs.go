@@ -11,7 +11,7 @@ import (
 )
 
 // keepOpen is how many directories of a tree stay open though nobody uses
-// them.
+// them, where the descriptors suffice.
 const keepOpen = 64
 
 // localDirs are the directories of a local tree. They are reached from the
@@ -19,6 +19,7 @@ const keepOpen = 64
 // stays in the tree, and in the directory that it named.
 type localDirs struct {
 	base string
+	keep int // how many stay open though nobody uses them
 
 	mu   sync.Mutex
 	open map[string]*localDir // by path below base, with slashes
@@ -45,13 +46,13 @@ type madeDir struct {
 	mtime time.Time
 }
 
-func openLocalDirs(base string) (*localDirs, error) {
+func openLocalDirs(base string, keep int) (*localDirs, error) {
 	root, err := os.OpenRoot(base)
 	if err != nil {
 		return nil, localError("open", base, err)
 	}
 	top := &localDir{root: root, users: 1} // it stays
-	return &localDirs{base: base, open: map[string]*localDir{".": top}}, nil
+	return &localDirs{base: base, keep: keep, open: map[string]*localDir{".": top}}, nil
 }
 
 // use opens a directory, or finds it open. Its user calls release.
@@ -96,7 +97,7 @@ func openDir(root *os.Root, name string) (*os.Root, error) {
 
 // shrink closes some directories that nobody uses if many are open.
 func (d *localDirs) shrink() {
-	if len(d.open) <= keepOpen {
+	if len(d.open) <= d.keep {
 		return
 	}
 	for path, dir := range d.open {
@@ -104,7 +105,7 @@ func (d *localDirs) shrink() {
 			dir.close()
 			delete(d.open, path)
 		}
-		if len(d.open) <= keepOpen/2 {
+		if len(d.open) <= d.keep/2 {
 			return
 		}
 	}

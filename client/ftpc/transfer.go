@@ -13,6 +13,7 @@ import (
 type transfer struct {
 	call     *call
 	progress *progress
+	only     condition // of a put
 	json     bool
 	begun    time.Time
 
@@ -47,7 +48,7 @@ func (t *transfer) run(do func() error) error {
 
 // options are those of a tree.
 func (t *transfer) options() *client.TransferOptions {
-	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile}
+	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile, CreateOnly: t.only.createOnly}
 }
 
 // onFile tells of one file of a tree. The tree's own error is printed later,

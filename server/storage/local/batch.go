@@ -65,7 +65,7 @@ type batchFile struct {
 	staging
 	parent    *batchParent
 	unnamed   bool // it has no name yet
-	elsewhere bool // it cannot be staged where the others are
+	elsewhere bool // it goes by itself, by Create and Commit
 }
 
 // stage makes a file, writes it, and gives it its mode and time.
@@ -218,8 +218,12 @@ func (b *batch) publish(i int) {
 		err = f.moveTo(target)
 	}
 	if err != nil {
-		if !f.unnamed && isNotExist(err) && unlinked(f.fd) {
+		switch {
+		case !isNotExist(err):
+		case !f.unnamed && unlinked(f.fd):
 			err = errLost // and not the path's fault
+		case f.options.Parents:
+			f.elsewhere = true // somebody has removed the directory, which is made again
 		}
 		b.stored[i].Err = err
 		f.discard()

@@ -20,6 +20,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	command.SpareProcessors()
 	os.Exit(int(run(os.Args)))
 }
 

@@ -54,6 +54,10 @@ test: ## run all tests, with the race detector where there is a C compiler
 	@race=-race; go build -race runtime/race 2>/dev/null || { race=; echo "no C compiler: testing without the race detector"; }; \
 	$(call in-modules,go test $$race $(TESTFLAGS) ./...)
 
+.PHONY: allocations
+allocations: ## run the tests of what a transfer allocates, which the race detector disturbs
+	go test -count=1 $(TESTFLAGS) -run '^TestAllocations$$' ./protocol ./server/session ./server
+
 .PHONY: test-selectors
 test-selectors: ## run the server's tests on each selector of this system
 	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \

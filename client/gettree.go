@@ -52,7 +52,7 @@ func (t *treeGetter) open() error {
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return localError("mkdir", t.local, made)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
 	if made == nil {

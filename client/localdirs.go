@@ -11,7 +11,7 @@ import (
 )
 
 // keepOpen is how many directories of a tree stay open though nobody uses
-// them.
+// them, where the descriptors suffice.
 const keepOpen = 64
 
 // localDirs are the directories of a local tree. They are reached from the
@@ -20,6 +20,7 @@ const keepOpen = 64
 // read may follow links, where its user wants that.
 type localDirs struct {
 	base  string
+	keep  int // how many stay open though nobody uses them
 	links Links
 
 	mu   sync.Mutex
@@ -47,13 +48,13 @@ type madeDir struct {
 	mtime time.Time
 }
 
-func openLocalDirs(base string) (*localDirs, error) {
+func openLocalDirs(base string, keep int) (*localDirs, error) {
 	root, err := os.OpenRoot(base)
 	if err != nil {
 		return nil, localError("open", base, err)
 	}
 	top := &localDir{root: root, users: 1} // it stays
-	return &localDirs{base: base, open: map[string]*localDir{".": top}}, nil
+	return &localDirs{base: base, keep: keep, open: map[string]*localDir{".": top}}, nil
 }
 
 // use opens a directory, or finds it open. Its user calls release.
@@ -100,7 +101,7 @@ func (d *localDirs) openDir(root *os.Root, name, path string) (*os.Root, error) 
 
 // shrink closes some directories that nobody uses if many are open.
 func (d *localDirs) shrink() {
-	if len(d.open) <= keepOpen {
+	if len(d.open) <= d.keep {
 		return
 	}
 	for path, dir := range d.open {
@@ -108,7 +109,7 @@ func (d *localDirs) shrink() {
 			dir.close()
 			delete(d.open, path)
 		}
-		if len(d.open) <= keepOpen/2 {
+		if len(d.open) <= d.keep/2 {
 			return
 		}
 	}

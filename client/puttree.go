@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// walkers is how many directories are made and read at once.
+	// walkers is how many directories are made and read at once, where the descriptors
+	// suffice.
 	walkers = 8
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
@@ -62,7 +63,7 @@ func (t *treePutter) open() error {
 	if !info.IsDir() {
 		return localError("open", t.local, syscall.ENOTDIR)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
 	t.dirs.links = t.options.Links
@@ -85,7 +86,7 @@ func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
 func (t *treePutter) walk(visit func(dir string)) {
 	t.pending = []string{"."}
 	var group sync.WaitGroup
-	for range walkers {
+	for range t.limits.walkers {
 		group.Go(func() {
 			for {
 				dir, ok := t.pop()
@@ -245,5 +246,5 @@ func (t *treePutter) transfer(j job) (Result, error) {
 	if s.file == nil {
 		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
 	}
-	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
+	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, PutOptions{CreateOnly: t.options.CreateOnly}, t.options.Progress)
 }

@@ -14,6 +14,7 @@ type transfer struct {
 	call     *call
 	follow   client.Links // in trees
 	progress *progress
+	only     condition // of a put
 	json     bool
 	begun    time.Time
 
@@ -49,7 +50,7 @@ func (t *transfer) run(do func() error) error {
 
 // options are those of a tree.
 func (t *transfer) options() *client.TransferOptions {
-	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile, Links: t.follow}
+	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile, CreateOnly: t.only.createOnly, Links: t.follow}
 }
 
 // onFile tells of one file of a tree. The tree's own error is printed later,

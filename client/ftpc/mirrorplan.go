@@ -19,7 +19,7 @@ type item struct {
 
 // plan is what makes the target the same as the source.
 type plan struct {
-	makes  []string         // directories that are missing in the target
+	makes  []string         // directories that are missing in the target, "." for itself
 	copies map[string]int64 // files that are, or differ, with their sizes
 	remove []leftover       // what the source does not have, a directory behind all that it holds
 	inWay  map[string]bool  // what is in the target of another kind, and must go before a copy can be made
@@ -145,6 +145,14 @@ func (c *comparison) part(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.parts = append(c.parts, path)
+}
+
+// without tells that there is no target.
+func (c *comparison) without() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plan.makes = append(c.plan.makes, ".")
+	c.plan.dirs["."] = true
 }
 
 // failed counts what could not be read. A directory of the source is not copied then.

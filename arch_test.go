@@ -53,9 +53,10 @@ var arrows = []arrow{
 		tests:   []string{"server/storage/local", "server/storage/faulty"},
 	},
 	{from: "server/storage", without: system},
+	{from: "server/storage/digests", project: []string{"server/storage"}, without: system},
 	{
 		from:    "server/storage/local",
-		project: []string{"server/storage"},
+		project: []string{"server/storage", "server/storage/digests"},
 		modules: []string{unix, xxh3},
 		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
 	},

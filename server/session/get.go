@@ -31,6 +31,8 @@ type get struct {
 	phase   getPhase
 	file    storage.File // once opened; nil again when its closing is a job's
 	etag    uint64
+	size    uint64 // of the file
+	begun   bool   // the first piece is being read
 	next    uint64 // offset of the piece to read next
 	end     uint64 // where the range ends
 	tree    protocol.Tree
@@ -74,6 +76,8 @@ func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 		return
 	}
 	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
+	piece.trust = trustIn(piece.offset, piece.end, g.size, !g.begun)
+	g.begun = true
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
 	s.offload(reactor.Transfer, piece)
@@ -164,7 +168,7 @@ func (j *openFile) inline(file storage.File, begin, end uint64) error {
 	var tree protocol.Tree
 	for begin < end {
 		n := int(protocol.BlockEnd(begin, end) - begin)
-		digest, err := readBlock(file, j.buffer.Bytes[j.n:], j.get.id, begin, n)
+		digest, err := readBlock(file, j.buffer.Bytes[j.n:], j.get.id, begin, n, trustIn(begin, begin+uint64(n), uint64(j.info.Size), true))
 		if err != nil {
 			return err
 		}
@@ -198,8 +202,8 @@ func (j *openFile) finish(s *Session) {
 		g.succeed(s)
 	default:
 		s.send(j.buffer, j.n)
-		g.etag = j.info.ETag
-		g.next, g.end = span(&g.request, uint64(j.info.Size))
+		g.etag, g.size = j.info.ETag, uint64(j.info.Size)
+		g.next, g.end = span(&g.request, g.size)
 		g.phase = getSending
 		s.enqueue(g)
 	}
@@ -211,6 +215,7 @@ type readPiece struct {
 	file        storage.File
 	buffer      *reactor.Buffer
 	offset, end uint64
+	trust       trust
 
 	digest protocol.Digest
 	ready  bool
@@ -221,7 +226,7 @@ func (j *readPiece) size() int { return int(j.end - j.offset) }
 
 // Run is part of reactor.Job.
 func (j *readPiece) Run() {
-	j.digest, j.err = readBlock(j.file, j.buffer.Bytes, j.get.id, j.offset, j.size())
+	j.digest, j.err = readBlock(j.file, j.buffer.Bytes, j.get.id, j.offset, j.size(), j.trust)
 }
 
 // finish is part of job. Pieces may come back in any order; they leave in

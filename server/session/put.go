@@ -166,8 +166,11 @@ func (p *put) write(s *Session, b block) {
 // end takes the END of a PUT.
 func (s *Session) end(id uint32, m protocol.End) error {
 	p, ok := s.find(id).(*put)
-	if !ok || p.ended {
+	switch {
+	case !ok || p.ended:
 		return violation("END for request %d, which takes none", id)
+	case m.Algorithm != protocol.XXH3Tree:
+		return violation("END of a PUT has a digest by the algorithm %d", m.Algorithm)
 	}
 	p.ended = true
 	if p.phase == putDiscarding {
@@ -354,7 +357,7 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 		return errDamaged
 	}
 	_, err := to.WriteAt(data.Bytes, int64(data.Offset))
-	if err == nil && len(data.Bytes) == protocol.BlockSize {
+	if err == nil {
 		err = to.Mark(int64(data.Offset/protocol.BlockSize), storage.Digest(data.Digest))
 	}
 	return err

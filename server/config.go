@@ -25,8 +25,8 @@ type Config struct {
 	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s; negative is not at all
 	Memory           int64         // bytes for the buffers of all connections, default 256 MiB, at least 4 MiB
 
-	DigestCache      int64         // bytes for the digests of files that do not change, default 32 MiB
-	KeepResumable    time.Duration // how long the part of an interrupted upload is kept, default 24 h
+	DigestCache   int64         // bytes for the digests of files that do not change, default 32 MiB
+	KeepResumable time.Duration // how long the part of an interrupted upload is kept, default 24 h
 
 	Durability Durability
 	Version    string       // told to clients, default "ftpd"

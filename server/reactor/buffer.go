@@ -128,7 +128,10 @@ func (p *buffers) trim() {
 	p.kept = 0
 }
 
-// trimmer trims a loop's buffers when its timer is due.
+// trimmer trims what a loop keeps when its timer is due.
 type trimmer struct{ loop *Loop }
 
-func (t trimmer) expire(time.Time) { t.loop.buffers.trim() }
+func (t trimmer) expire(time.Time) {
+	t.loop.buffers.trim()
+	t.loop.flows = nil
+}

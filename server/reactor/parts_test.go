@@ -52,7 +52,7 @@ func TestTimers(t *testing.T) {
 	h.set(&a.timer, at(101))
 	h.remove(&a.timer)
 	h.remove(&a.timer)
-	if len(h) != 0 {
+	if len(h.heap) != 0 {
 		t.Error("a removed timer is in the heap")
 	}
 }

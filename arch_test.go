@@ -89,6 +89,12 @@ var arrows = []arrow{
 	{from: "bench/peers/process"},
 	{from: "bench/peers/tools", project: []string{"bench/peers/apt", "bench/peers/process"}},
 	{from: "bench/relay"},
+	{
+		from: "bench/service",
+		project: []string{
+			"internal/trial", "protocol", "server/reactor", "server/session", "server/storage", "server/storage/faulty", "server/storage/local",
+		},
+	},
 	{from: "bench/machine", modules: []string{unix}},
 	{
 		from:    "bench/chart",

@@ -73,15 +73,10 @@ func (c *conn) get(path string) error {
 	return err
 }
 
-// flood asks for a file again and again and drops what comes, until the
-// connection is closed. It looks at no frame: the server is to be the busy one.
+// flood asks for a file and drops what comes, until the connection is closed. It
+// looks at no frame: the server is to be the busy one.
 func (c *conn) flood(path string) error {
-	const times = protocol.DefaultInFlight
-	var requests []byte
-	for id := range uint32(times) {
-		requests = protocol.Append(requests, id+1, protocol.Get{Length: protocol.SizeUnknown, Path: path})
-	}
-	if _, err := c.Write(requests); err != nil {
+	if _, err := c.Write(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: path})); err != nil {
 		return err
 	}
 	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{c}, make([]byte, 1<<20))

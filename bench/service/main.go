@@ -28,7 +28,6 @@ type settings struct {
 	idle    string
 	stat    bool
 	seconds time.Duration
-	size    int64
 	serve   string // set in the child that serves
 	load    string // set in the child that downloads
 }
@@ -50,7 +49,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&s.idle, "idle", "", "measure the memory of so many idle connections, a `list`")
 	flags.BoolVar(&s.stat, "stat", false, "measure how long a stat takes")
 	flags.DurationVar(&s.seconds, "time", 10*time.Second, "how long each measurement of -stat lasts")
-	flags.Int64Var(&s.size, "size", 256<<20, "`bytes` of the file that is downloaded beside it")
 	flags.StringVar(&s.serve, "serve", "", "serve a `directory` until standard input ends; for its own use")
 	flags.StringVar(&s.load, "load", "", "download from an `address` until standard input ends; for its own use")
 	if err := flags.Parse(args); err != nil {

@@ -25,11 +25,13 @@ type Loop struct {
 	timers   timers
 	listener listener
 
-	now     time.Time
-	epoch   time.Time // of connections' times
-	conns   []*Conn
-	events  []selector.Event
-	batch   []completion
+	now                 time.Time
+	epoch               time.Time // of connections' times
+	conns               []*Conn
+	events              []selector.Event
+	batch               []completion
+	readTurn, writeTurn int // bytes for each connection in this round
+
 	touched []*Conn // to be settled in this round
 	again   []*Conn // to be resumed in the next round
 	hungry  [uses][len(bufferSizes)]fifo[*Conn]
@@ -73,7 +75,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	}
 	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), ceiling: newCeiling(s.Kind().Limit()), buffers: buffers{limit: config.Memory}}
 	l.epoch = time.Now()
-	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
@@ -150,6 +152,7 @@ func (l *Loop) round() error {
 	l.stats.rounds.Add(1)
 	again := l.again
 	l.again = nil
+	l.readTurn = turn(l.config.ReadBudget, len(l.events))
 	for _, event := range l.events { // 3. events
 		l.serve(event)
 	}
@@ -253,7 +256,15 @@ func (l *Loop) touch(c *Conn) {
 	}
 }
 
+// minTurn is what a connection may move in its turn, however many have one, in bytes.
+const minTurn = 64 << 10
+
+// turn shares the budget of a round among so many connections, so that a round, which
+// everybody waits for, takes no longer the more of them are busy.
+func turn(budget, among int) int { return max(min(budget, minTurn), budget/max(1, among)) }
+
 func (l *Loop) settleAll() {
+	l.writeTurn = turn(l.config.WriteBudget, len(l.touched))
 	for _, c := range l.touched {
 		l.settle(c)
 		c.touched = false // not before: what it produced just now is for the next round

@@ -22,7 +22,7 @@ func (l *Loop) readable(c *Conn) {
 }
 
 func (l *Loop) read(c *Conn) {
-	for budget := l.config.ReadBudget; c.phase == open && !c.eof; {
+	for budget := l.readTurn; c.phase == open && !c.eof; {
 		if c.session.Paused() {
 			c.ignored = true
 			return
@@ -102,9 +102,9 @@ func (l *Loop) write(c *Conn) {
 	if f == nil {
 		return
 	}
-	for budget := l.config.WriteBudget; f.output.len() > 0 && budget > 0; {
+	for budget := l.writeTurn; f.output.len() > 0 && budget > 0; {
 		b := *f.output.first()
-		n, err := c.transport.Write(b.Bytes[b.sent:b.len])
+		n, err := c.transport.Write(b.Bytes[b.sent:min(b.len, b.sent+budget)])
 		if errors.Is(err, errWouldBlock) {
 			c.blocked = true
 			return

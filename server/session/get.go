@@ -72,7 +72,7 @@ func (g *get) wants() int {
 func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	g.jobs++
 	if g.phase == getOpening {
-		s.offload(reactor.Quick, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
+		s.offload(reactor.Open, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
 		return
 	}
 	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}

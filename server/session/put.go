@@ -65,11 +65,8 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 func (p *put) stage(s *Session) {
 	p.phase = putOpening
 	p.jobs++
-	lane := reactor.Quick
-	if p.request.Source != 0 {
-		lane = reactor.Commit // it may wait for an earlier one to end
-	}
-	s.offload(lane, &createFile{put: p, storage: s.config.Storage})
+	// It may wait for an earlier one of its source to end.
+	s.offload(reactor.Commit, &createFile{put: p, storage: s.config.Storage})
 }
 
 // maxParked bounds the bytes that wait in memory for END; what comes above it

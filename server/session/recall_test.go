@@ -29,6 +29,10 @@ func (r *rotten) Open(path storage.Path) (storage.File, error) {
 	return &rottenFile{f, r.at.Load()}, err
 }
 
+func (r *rotten) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
+	storage.OpenEach(paths, r.Open, visit)
+}
+
 func (f *rottenFile) ReadAt(p []byte, offset int64) (int, error) {
 	n, err := f.File.ReadAt(p, offset)
 	if i := f.at - offset; f.at >= 0 && i >= 0 && i < int64(n) {

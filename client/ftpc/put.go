@@ -29,6 +29,8 @@ func putCommand(out *console) *cli.Command {
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
 			toggle("create-only", "", "replace no file that exists"),
 			&cli.StringFlag{Name: "if-etag", Usage: "replace only the file that has this `ETAG`"},
+			linksFlag(),
+			bwlimitFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),
@@ -45,6 +47,9 @@ func runPut(c *call) error {
 		return err
 	}
 	p.path = remote
+	if p.links, err = c.links(); err != nil {
+		return err
+	}
 	if err := checkPut(locals, p); err != nil {
 		return err
 	}
@@ -180,6 +185,7 @@ func (t *transfer) putFiles(locals []string, p place) error {
 	if err := refusePutCollisions(locals, p); err != nil {
 		return err
 	}
+	t.follow = p.links
 	return t.run(func() error {
 		return each(t.call, locals, func(ctx context.Context, local string) error {
 			return failed(local, t.put(ctx, local, p))

@@ -86,6 +86,9 @@ type flight struct {
 	result  Result
 }
 
+// flights are those that have ended, for reuse.
+var flights = sync.Pool{New: func() any { return new(flight) }}
+
 // newBulk starts the workers.
 func newBulk(t *tree, c *conn, d direction) *bulk {
 	b := &bulk{tree: t, conn: c, direction: d, over: make(chan struct{})}
@@ -252,15 +255,17 @@ func (b *bulk) leave(jobs []job, arrived []*flight) {
 
 // begin sends the request for a file.
 func (b *bulk) begin(j job) {
-	f := &flight{bulk: b, job: j, begun: time.Now()}
-	f.request.flight = f
+	f := flights.Get().(*flight)
+	f.bulk, f.job, f.begun, f.request.flight = b, j, time.Now(), f
 	f.path = join(b.tree.remote, j.path)
 	departed := !b.hasStopped() && b.depart(f)
 	b.mu.Lock()
 	switch {
 	case !departed:
 		b.window++
-	case f.stage != boarding: // so soon
+	case f.stage == landed: // so soon
+		b.landed = append(b.landed, f)
+		b.wake()
 	case b.stopped:
 		f.stage = gone
 	default:
@@ -288,18 +293,19 @@ func (b *bulk) land(flights []*flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range flights {
-		if f.stage == gone {
-			continue
-		}
-		if f.stage == flying {
+		switch f.stage {
+		case boarding: // it is still begin's
+			f.stage = landed
+		case flying:
 			last := len(b.flying) - 1
 			b.flying[f.at] = b.flying[last]
 			b.flying[f.at].at = f.at
 			b.flying[last] = nil
 			b.flying = b.flying[:last]
+			f.stage = landed
+			b.landed = append(b.landed, f)
+		case landed, gone:
 		}
-		f.stage = landed
-		b.landed = append(b.landed, f)
 	}
 	b.wake()
 }
@@ -316,6 +322,8 @@ func (b *bulk) end(f *flight) {
 	}
 	b.tree.options.Progress.Moved(f.result.Size)
 	b.tree.fileDone(f.job.path, f.result, nil)
+	*f = flight{}
+	flights.Put(f)
 }
 
 // keep keeps a reply. It is called by the connection's reader, as is gather.

@@ -20,15 +20,17 @@ const keepOpen = 64
 type localDirs struct {
 	base string
 
-	mu   sync.Mutex
-	open map[string]*localDir // by path below base, with slashes
-	made []madeDir            // in the order of their making
+	mu     sync.Mutex
+	open   map[string]*localDir // by path below base, with slashes
+	made   []madeDir            // in the order of their making
+	opened int                  // how many have been
 }
 
 // localDir is an open directory.
 type localDir struct {
 	root   *os.Root
 	users  int
+	used   int // localDirs.opened when it was used last
 	direct direct
 }
 
@@ -64,6 +66,7 @@ func (d *localDirs) use(path string) (*localDir, error) {
 func (d *localDirs) useLocked(path string) (*localDir, error) {
 	if dir := d.open[path]; dir != nil {
 		dir.users++
+		dir.used = d.opened
 		return dir, nil
 	}
 	parent, name := split(path)
@@ -77,7 +80,8 @@ func (d *localDirs) useLocked(path string) (*localDir, error) {
 		return nil, localError("open", localPath(d.base, path), err)
 	}
 	d.shrink()
-	dir := &localDir{root: root, users: 1}
+	d.opened++
+	dir := &localDir{root: root, users: 1, used: d.opened}
 	d.open[path] = dir
 	return dir, nil
 }
@@ -94,18 +98,15 @@ func openDir(root *os.Root, name string) (*os.Root, error) {
 	return root.OpenRoot(name)
 }
 
-// shrink closes some directories that nobody uses if many are open.
+// shrink closes directories that nobody uses if many are open: those that were not
+// used for long, for a directory of many files is used again and again.
 func (d *localDirs) shrink() {
-	if len(d.open) <= keepOpen {
-		return
-	}
-	for path, dir := range d.open {
-		if dir.users == 0 {
-			dir.close()
-			delete(d.open, path)
-		}
-		if len(d.open) <= keepOpen/2 {
-			return
+	for age := keepOpen / 2; len(d.open) > keepOpen && age >= 0; age -= keepOpen / 2 {
+		for path, dir := range d.open {
+			if dir.users == 0 && d.opened-dir.used >= age {
+				dir.close()
+				delete(d.open, path)
+			}
 		}
 	}
 }

@@ -243,13 +243,14 @@ func (b *bulk) take(t *turn) {
 	}
 }
 
-// leave gives files to the other workers.
+// leave gives files to the other workers, in front of the rest: the next ones are of
+// the same directory.
 func (b *bulk) leave(jobs []job, arrived []*flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.window += len(jobs)
-	b.jobs = append(b.jobs, jobs...)
-	b.landed = append(b.landed, arrived...)
+	b.jobs = slices.Insert(b.jobs, 0, jobs...)
+	b.landed = slices.Insert(b.landed, 0, arrived...)
 	b.wake()
 }
 

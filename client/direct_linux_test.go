@@ -14,7 +14,7 @@ import (
 
 func openTop(t *testing.T, path string) *localDir {
 	t.Helper()
-	dirs, err := openLocalDirs(path)
+	dirs, err := openLocalDirs(path, keepOpen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 // used once; and of those few do.
 func TestLocalDirsStayOpen(t *testing.T) {
 	base := t.TempDir()
-	dirs, err := openLocalDirs(base)
+	dirs, err := openLocalDirs(base, keepOpen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type put struct {
 	parked  int           // bytes of buffers that wait for that END
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
+	spare   []*writeBlock // that were written, to be used again
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
 	keep    bool          // what is staged can be gone on with, and is not removed
@@ -160,7 +161,9 @@ func (p *put) drop(s *Session, b block) {
 
 func (p *put) write(s *Session, b block) {
 	p.jobs++
-	s.offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
+	write := takeSpare(&p.spare)
+	*write = writeBlock{put: p, staging: p.staging, block: b}
+	s.offload(reactor.Transfer, write)
 }
 
 // end takes the END of a PUT.
@@ -384,14 +387,15 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 
 // finish is part of job.
 func (j *writeBlock) finish(s *Session) {
-	p := j.put
+	p, err := j.put, j.err
 	p.jobs--
 	p.drop(s, j.block)
+	p.spare = append(p.spare, j)
 	switch {
 	case p.phase >= putDiscarding:
 		p.letGo(s)
-	case j.err != nil:
-		p.fail(s, j.err)
+	case err != nil:
+		p.fail(s, err)
 	default:
 		p.advance(s)
 	}

@@ -3,6 +3,8 @@
 package local
 
 import (
+	"errors"
+
 	"ftpd/server/storage"
 
 	"golang.org/x/sys/unix"
@@ -103,14 +105,14 @@ func (b *batch) stage(i int, w *storage.Whole) {
 }
 
 // parent opens a directory, unless an earlier file has had it opened.
-func (b *batch) parent(path storage.Path, make bool) (*batchParent, error) {
+func (b *batch) parent(path storage.Path, create bool) (*batchParent, error) {
 	for _, p := range b.parents {
 		if p.path == path {
 			return p, nil
 		}
 	}
 	open := b.store.openDirectory
-	if make {
+	if create {
 		open = func(path storage.Path) (directory, error) { return b.store.makeDirectories(path, 0) }
 	}
 	d, err := open(path)
@@ -133,7 +135,7 @@ func (f *batchFile) make(w *storage.Whole, parent *batchParent) (err error) {
 	}
 	f.home = place{&f.instance.directory, f.instance.nextName()}
 	err = f.store.lostIf(f.open(f.mode(w.Attributes)))
-	f.elsewhere = err == errLost
+	f.elsewhere = errors.Is(err, errLost)
 	return err
 }
 
@@ -251,7 +253,7 @@ func (f *batchFile) appear(target place) (published bool, err error) {
 	if err = f.store.lostIf(linkUnnamed(f.fd, f.home)); err == nil {
 		f.unnamed = false
 	}
-	f.elsewhere = err == errLost
+	f.elsewhere = errors.Is(err, errLost)
 	return false, err
 }
 

@@ -165,7 +165,7 @@ func TestStoredIsKnown(t *testing.T) {
 }
 
 // TestResumedIsKnown has the blocks of an upload known that came before it was gone on
-// with, and a last one that is short kept out of its journal.
+// with, and a last one that is short not taken for a block to go on behind.
 func TestResumedIsKnown(t *testing.T) {
 	s := open(t, t.TempDir(), Options{NoSync: true})
 	st := stageBlocks(t, s, "f", 3)

@@ -5,7 +5,7 @@ func (s *Session) InLine() int {
 	if s.work == nil {
 		return 0
 	}
-	return len(s.producers)
+	return len(s.producers) + len(s.opener.waiting)
 }
 
 // Idle reports whether the session holds only what an idle one needs.

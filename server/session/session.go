@@ -170,6 +170,7 @@ func (s *Session) proceed(now time.Time) {
 	}
 	s.now = now
 	s.process()
+	s.storer.start(s)
 	s.produce()
 	if s.decoder.Buffered() == 0 {
 		s.letGoOfInput()

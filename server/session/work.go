@@ -25,10 +25,12 @@ type work struct {
 	out         int       // jobs on the pool
 
 	requests []tagged // in flight
+	storer   storer   // PUTs that wait to be stored whole
 	holding  int      // bytes of buffers with DATA not yet written to storage
 	parked   int      // those of them that wait for an END
 
-	producers []producer // requests that want to make output, in turn
+	opener    opener     // GETs that wait for their file to be opened
+	producers []producer // what wants to make output, in turn
 	reserved  int        // bytes of output that jobs are making
 
 	ctx    context.Context // of the jobs; nil until one needs it

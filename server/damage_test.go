@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"os"
@@ -74,7 +75,7 @@ func TestDecayedFile(t *testing.T) {
 	}
 	content[at] ^= 1
 	got, err := os.ReadFile(target)
-	if err != nil || string(got) != string(content) {
+	if err != nil || !bytes.Equal(got, content) {
 		t.Errorf("what was got is not what is there: %v", err)
 	}
 	if sum, err := c.Sum(t.Context(), "f"); err != nil || sum.Digest == before.Digest {

@@ -162,6 +162,7 @@ func TestSlowDisk(t *testing.T) {
 	const gets = 64
 	done := make(chan error, gets)
 	for range gets {
+		c := dial(t, s.Address().String()) // those of one client are opened together
 		go func() {
 			var b strings.Builder
 			_, err := c.Get(context.Background(), "f", &b, nil)

@@ -125,6 +125,15 @@ bench-latency: build ## the same for ftpd and rsync through delays of 0, 10 and 
 	@cd bench && go build -o ../$(BIN)/bench-peers ./peers
 	@$(BIN)/bench-peers -latency -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR) -runs $(RUNS) $(PEERFLAGS)
 
+.PHONY: bench-mirror
+bench-mirror: build ## ftpc mirror and rsync on 100,000 files that are the same at both ends, into docs/benchmarks
+	@cd bench && go build -o ../$(BIN)/bench-mirror ./mirror
+	@$(BIN)/bench-mirror -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR)/mirror.md -runs $(RUNS)
+
+.PHONY: try-mirror
+try-mirror: build ## mirror Go's own source both ways, interrupted, killed and changed in between; needs rsync
+	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
+
 .PHONY: bench-stat
 bench-stat: build ## how soon a stat is answered beside downloads and a slow disk
 	@cd bench && go build -o ../$(BIN)/service ./service
@@ -134,15 +143,6 @@ bench-stat: build ## how soon a stat is answered beside downloads and a slow dis
 bench-idle: build ## the server's memory for IDLE (1000,10000) idle connections
 	@cd bench && go build -o ../$(BIN)/service ./service
 	@$(BIN)/service -bin $(BIN) -idle $(IDLE)
-
-.PHONY: bench-mirror
-bench-mirror: build ## ftpc mirror and rsync on 100,000 files that are the same at both ends, into docs/benchmarks
-	@cd bench && go build -o ../$(BIN)/bench-mirror ./mirror
-	@$(BIN)/bench-mirror -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR)/mirror.md -runs $(RUNS)
-
-.PHONY: try-mirror
-try-mirror: build ## mirror Go's own source both ways, interrupted, killed and changed in between; needs rsync
-	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
 
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models

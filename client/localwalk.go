@@ -28,7 +28,7 @@ type LocalEntry struct {
 // Err set.
 func WalkLocal(ctx context.Context, local string, links Links, selects func(path string, kind Kind) bool) iter.Seq2[LocalEntry, error] {
 	return func(yield func(LocalEntry, error) bool) {
-		dirs, err := openLocalDirs(local, keepOpen)
+		dirs, err := openLocalDirs(local, openLimitsOf(descriptorLimit()).dirs)
 		if err != nil {
 			yield(LocalEntry{}, err)
 			return

@@ -21,6 +21,8 @@ type call struct {
 	client *client.Client // nil until connect
 	begun  time.Time
 
+	limiter *client.Limiter // over all connections; nil without --bwlimit
+
 	uploads    bool         // a mirror goes to the server
 	failures   atomic.Int64 // the errors that noted printed
 	summarized bool         // the summary was printed
@@ -39,13 +41,14 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkTimeout(ctx); err != nil {
 			return err
 		}
-		if _, err := bwlimit(ctx); err != nil {
+		limiter, err := bwlimit(ctx)
+		if err != nil {
 			return err
 		}
 		if err := checkArguments(ctx); err != nil {
 			return err
 		}
-		c := &call{Context: ctx, out: out, begun: time.Now()}
+		c := &call{Context: ctx, out: out, begun: time.Now(), limiter: limiter}
 		defer c.close()
 		defer c.summarize()
 		return c.withUnread(do(c))
@@ -166,8 +169,8 @@ func (c *call) options() *client.Options {
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
 	}
-	if rate, _ := bwlimit(c.Context); rate > 0 { // action has checked it
-		options.Dial = client.NewLimiter(rate).Dial(nil)
+	if c.limiter != nil {
+		options.Dial = c.limiter.Dial(nil)
 	}
 	return options
 }

@@ -10,21 +10,17 @@ import (
 // is read comes to the same when it is printed and read once more.
 func FuzzSumLine(f *testing.F) {
 	const digest = "aaa6320bf1724c98922f488ed4df7a58"
-	const sha256 = "853ff93762a06ddbf722c4ebe9ddd66d8f63ddaea97f521c3ecc20da7c976020"
 	for _, line := range []string{
 		digest + "  a b", `\` + digest + `  a\nb\\c`, strings.ToUpper(digest) + "  x", digest + " x", digest, "", `\` + digest + `  \`, digest + "  \\",
-		sha256 + "  a", sha256 + " *a", "\\" + sha256 + " *a\\n",
 	} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		if line != "" { // as a name
 			mark, name := oneLine(line)
-			for i, digest := range []string{digest, sha256} {
-				got, ok := parseSum(mark+digest+"  "+name, algorithms)
-				if !ok || got != (listedSum{&algorithms[i], digest, line}) {
-					t.Fatalf("%q is printed as %q and read as %q, %v", line, name, got.path, ok)
-				}
+			got, ok := parseSum(mark+digest+"  "+name, algorithms)
+			if !ok || got.want != digest || got.path != line {
+				t.Fatalf("%q is printed as %q and read as %q, %v", line, name, got.path, ok)
 			}
 			if strings.ContainsAny(name, "\r\n") {
 				t.Fatalf("%q is printed as %q", line, name)
@@ -35,8 +31,8 @@ func FuzzSumLine(f *testing.F) {
 			return
 		}
 		mark, name := oneLine(sum.path)
-		if again, ok := parseSum(mark+sum.want+"  "+name, algorithms); !ok || again != sum {
-			t.Fatalf("%q is of %q, which is printed as %q and read as that of %q", line, sum.path, name, again.path)
+		if again, ok := parseSum(mark+sum.want+"  "+name, algorithms); !ok || again.want != sum.want || again.path != sum.path {
+			t.Fatalf("%q is of %q, which is printed as %q and read as %q", line, sum.path, name, again.path)
 		}
 	})
 }

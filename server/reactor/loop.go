@@ -152,8 +152,8 @@ func (l *Loop) round() error {
 	l.now = time.Now() // 2. the only look at the clock
 	l.stats.rounds.Add(1)
 	again := l.again
-	l.readTurn = turn(l.config.ReadBudget, len(l.events))
 	l.again = l.resumed[:0]
+	l.readTurn = turn(l.config.ReadBudget, len(l.events))
 	for _, event := range l.events { // 3. events
 		l.serve(event)
 	}

@@ -89,6 +89,7 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	if err == nil {
 		f.store, f.instance, f.path, f.options = b.store, b.instance, w.Path, w.CreateOptions
 		err = f.make(w, parent)
+		f.elsewhere = f.elsewhere || f.unnamed && w.Parents && isNotExist(err) // as in publish
 	}
 	if err == nil {
 		if err = f.fill(w, parent); err != nil {
@@ -128,6 +129,9 @@ func (b *batch) parent(path storage.Path, make bool) (*batchParent, error) {
 func (f *batchFile) make(w *storage.Whole, parent *batchParent) (err error) {
 	if f.unnamed = f.instance.unnamed; f.unnamed {
 		f.fd, err = openUnnamed(parent.fd(), f.mode(w.Attributes))
+		if err == unix.EPERM && isNotExist(lookInto(parent.fd())) {
+			err = unix.ENOENT // as ext4 does not say of a directory that was removed
+		}
 		return err
 	}
 	f.home = place{&f.instance.directory, f.instance.nextName()}

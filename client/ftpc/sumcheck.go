@@ -86,7 +86,7 @@ func (*otherContentError) Is(target error) bool { return target == client.ErrInt
 
 // listedSum is a line of a list.
 type listedSum struct {
-	algorithm
+	*algorithm
 	want, path string
 }
 
@@ -144,5 +144,5 @@ func parseSum(line string, allowed []algorithm) (listedSum, bool) {
 	if escaped {
 		name = strings.NewReplacer(`\\`, "\\", `\n`, "\n", `\r`, "\r").Replace(name)
 	}
-	return listedSum{allowed[i], strings.ToLower(digest), name}, true
+	return listedSum{&allowed[i], strings.ToLower(digest), name}, true
 }

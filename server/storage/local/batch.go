@@ -100,6 +100,9 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	}
 	if err == nil {
 		f.parent = parent
+		if len(w.Content) > 0 {
+			f.learn(0, w.Digest)
+		}
 	}
 	b.stored[i].Err = err
 }
@@ -290,6 +293,9 @@ func (b *batch) finish(i int) {
 	b.stored[i].Info = infoOf(&stat)
 	if b.stored[i].Err == nil {
 		b.stored[i].Err = err
+	}
+	if b.stored[i].Err == nil {
+		f.remember(&stat)
 	}
 	_ = unix.Close(f.fd)
 }

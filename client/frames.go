@@ -21,7 +21,7 @@ func violation(format string, args ...any) *Error {
 // broken is violation for what protocol found.
 func broken(err error) *Error {
 	if found, ok := errors.AsType[*protocol.ProtocolError](err); ok {
-		return &Error{Op: "connection", Code: found.Code, Message: found.Message}
+		return &Error{Op: "connection", Code: found.Code, Retry: found.Code == protocol.Integrity, Message: found.Message}
 	}
 	return violation("%v", err)
 }
@@ -50,7 +50,14 @@ func (c *conn) frames() error {
 func (c *conn) connectionFrame(f protocol.Frame) error {
 	switch f.Opcode {
 	case protocol.OpPong:
-		return c.pong(f.Payload)
+		m, err := protocol.Decode[protocol.Pong](f)
+		if err == nil {
+			err = m.InPlace(c.in.decoder.Taken())
+		}
+		if err != nil {
+			return broken(err)
+		}
+		return c.pong(m.Content)
 	case protocol.OpGoaway:
 		m, err := protocol.Decode[protocol.Goaway](f)
 		if err != nil {

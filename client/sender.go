@@ -33,6 +33,7 @@ type sender struct {
 	mu      sync.Mutex
 	pieces  []piece
 	bytes   int           // in pieces and being written
+	queued  uint64        // bytes that were queued so far
 	ending  bool          // nothing more comes
 	room    chan struct{} // closed, and replaced, when bytes falls below sendAhead
 	waiting bool          // somebody waits for room
@@ -40,8 +41,9 @@ type sender struct {
 	ended   chan struct{} // closed when run is over
 }
 
-func newSender() *sender {
-	return &sender{room: make(chan struct{}), ready: make(chan struct{}, 1), ended: make(chan struct{})}
+// newSender returns the queue of a connection on which so many bytes were sent.
+func newSender(sent int) *sender {
+	return &sender{queued: uint64(sent), room: make(chan struct{}), ready: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // message queues the frame of m. It never waits: such frames are small, and
@@ -49,6 +51,14 @@ func newSender() *sender {
 func (s *sender) message(request uint32, m protocol.Message) {
 	s.mu.Lock()
 	s.append(request, m)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// ping queues a PING, which tells how many bytes precede it.
+func (s *sender) ping(content []byte) {
+	s.mu.Lock()
+	s.append(0, protocol.Ping{Position: s.queued, Content: content})
 	s.mu.Unlock()
 	s.wake()
 }
@@ -112,11 +122,13 @@ func (s *sender) append(request uint32, m protocol.Message) {
 	n := len(last.b)
 	last.b = protocol.Append(last.b, request, m)
 	s.bytes += len(last.b) - n
+	s.queued += uint64(len(last.b) - n)
 }
 
 // add queues a piece, as it is or copied.
 func (s *sender) add(b []byte, owner *buffer) {
 	s.bytes += len(b)
+	s.queued += uint64(len(b))
 	if len(b) > joinBelow {
 		s.pieces = append(s.pieces, piece{b: b, buffer: owner})
 		return

@@ -78,7 +78,7 @@ var messageCases = []messageCase{
 	means("rename", 11, Rename{Flags: RenameNoReplace | RenameParents, From: "old", To: "dir/new"}),
 	means("sum", 12, Sum{Algorithm: XXH3Tree, Path: "file.bin"}),
 	means("cancel", 5, Cancel{}),
-	means("ping", 0, Ping{Content: []byte{0, 1, 2, 3}}),
+	means("ping", 0, Ping{Position: 20, Content: []byte{0, 1, 2, 3}}),
 	means("bye", 0, Bye{}),
 	means("data", 7, Data{Offset: 524288, Digest: BlockDigest([]byte(goldenText)), Bytes: []byte(goldenText)}),
 	means("end", 7, End{Size: 13, Algorithm: XXH3Tree, Digest: goldenTree()}),
@@ -97,7 +97,7 @@ var messageCases = []messageCase{
 	means("error", 5, Error{Code: Busy, Retry: true, Message: "the server is busy"}),
 	means("error-connection", 0, Error{Code: Protocol, Message: "LIST has 1 bytes too many"}),
 	means("error-newer", 5, Error{Code: 200}),
-	means("pong", 0, Pong{Content: []byte{0, 1, 2, 3}}),
+	means("pong", 0, Pong{Position: 20, Content: []byte{0, 1, 2, 3}}),
 	means("goaway", 0, Goaway{Code: ShuttingDown, Message: "the server is shutting down"}),
 }
 

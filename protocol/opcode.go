@@ -79,7 +79,7 @@ var opcodes = [...]opcodeRow{
 	OpSum:    {"SUM", Client, ofRequest, 0, 1 + 2, 1 + 2 + MaxPath},
 	OpSync:   {"SYNC", Client, ofRequest, 0, 0, MaxControlPayload},
 	OpCancel: {"CANCEL", Client, ofRequest, 0, 0, 0},
-	OpPing:   {"PING", Client, ofEither, 0, 0, MaxPing},
+	OpPing:   {"PING", Client, ofEither, 0, pingMinLen, pingMinLen + MaxPing},
 	OpBye:    {"BYE", Client, ofConnection, 0, 0, 0},
 
 	OpData: {"DATA", Client | Server, ofRequest, 0, dataPrefixLen + 1, MaxDataPayload},
@@ -91,7 +91,7 @@ var opcodes = [...]opcodeRow{
 	OpMeta:    {"META", Server, ofRequest, 0, metaLen + 2, metaLen + 2 + MaxPath},
 	OpOK:      {"OK", Server, ofRequest, 0, 8 + 8, 8 + 8},
 	OpError:   {"ERROR", Server, ofEither, 0, 1 + 1 + 2, 1 + 1 + 2 + MaxSentence},
-	OpPong:    {"PONG", Server, ofEither, 0, 0, MaxPing},
+	OpPong:    {"PONG", Server, ofEither, 0, pingMinLen, pingMinLen + MaxPing},
 	OpGoaway:  {"GOAWAY", Server, ofConnection, 0, 1 + 2, 1 + 2 + MaxSentence},
 }
 

@@ -111,7 +111,7 @@ func TestSpecHeader(t *testing.T) {
 		offset += number(t, row["size"])
 		names, sizes = append(names, row["field"]), append(sizes, row["size"])
 	}
-	want := fmt.Sprint([]int{sizeofVersion, sizeofOpcode, sizeofFlags, sizeofRequest, sizeofLength})
+	want := fmt.Sprint([]int{sizeofVersion, sizeofOpcode, sizeofFlags, sizeofRequest, sizeofLength, sizeofPayloadCheck, sizeofHeaderCheck})
 	if offset != HeaderLen || fmt.Sprint(sizes) != want {
 		t.Errorf("the fields have %v, %d bytes in all", sizes, offset)
 	}
@@ -340,7 +340,7 @@ func TestSpecFields(t *testing.T) {
 		if name == OpEntries.String() {
 			rows = messages["Entry"]
 		}
-		rest := g.fields[5:]
+		rest := g.fields[7:]
 		for len(rest) > 0 {
 			before := len(rest)
 			for _, f := range rows {

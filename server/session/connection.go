@@ -19,8 +19,14 @@ func (s *Session) hello(_ uint32, m protocol.Hello) error {
 	return nil
 }
 
+// ping answers, unless something before it was lost on the way: a request whose
+// frames never came would be waited for without an end.
 func (s *Session) ping(id uint32, m protocol.Ping) error {
-	reply(s, id, protocol.Pong(m))
+	if err := m.InPlace(s.decoder.Taken()); err != nil {
+		return err
+	}
+	_, written := s.link.Counts()
+	reply(s, id, protocol.Pong{Position: uint64(written) + uint64(s.link.Queued()), Content: m.Content})
 	return nil
 }
 

@@ -78,7 +78,7 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 		c.watch.start()
 	}
 	signal(c.joined)
-	if err := c.slot(ctx); err != nil {
+	if err := c.slot(ctx, r.now); err != nil {
 		c.open.Add(-1)
 		return r.wrap(err)
 	}
@@ -91,12 +91,19 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 	return nil
 }
 
-// slot waits until one more request may be in flight.
-func (c *conn) slot(ctx context.Context) error {
+// errNoSlot is that no more requests may be in flight now.
+var errNoSlot = errors.New("as many requests are in flight as may be")
+
+// slot takes the place of one more request in flight, for which it waits unless
+// that is to be now.
+func (c *conn) slot(ctx context.Context, now bool) error {
 	select {
 	case c.slots <- struct{}{}:
 		return nil
 	default:
+	}
+	if now {
+		return errNoSlot
 	}
 	select {
 	case c.slots <- struct{}{}:

@@ -184,7 +184,7 @@ func (c *conn) finish(r *request) {
 // awaitGet waits until the caller of a GET has taken some of what has come.
 // When it does not, and soon where others wait, it is set aside.
 func (c *conn) awaitGet(r *request, waiting int) {
-	if waiting > c.limits.getAhead && !c.taken(r, c.limits.getAhead, c.limits.patience) {
+	if waiting > c.limits.getAhead && r.ahead() > c.limits.getAhead && !c.taken(r, c.limits.getAhead, c.limits.patience) {
 		r.inbox.end(setAside)
 		c.cancel(r)
 	}
@@ -208,7 +208,7 @@ func (c *conn) taken(r *request, limit int, shared time.Duration) bool {
 	c.watch.held.Store(true)
 	defer c.watch.held.Store(false)
 	begun := time.Now()
-	for r.inbox.waiting() > limit {
+	for r.ahead() > limit {
 		left := c.limits.patienceAlone - time.Since(begun)
 		if c.open.Load() > 1 {
 			left += shared - c.limits.patienceAlone

@@ -167,8 +167,16 @@ func hostileGets() []hostile {
 		{"END before META", first(func(p *peer, id uint32) { p.send(id, end(nil)) }), callGet, ErrProtocol, true},
 		{"META twice", get(5, func(p *peer, id uint32) { p.send(id, metaOfFile(nil)) }), callGet, ErrProtocol, true},
 		{"META of a directory", first(func(p *peer, id uint32) { p.send(id, protocol.Meta{Kind: protocol.Directory}) }), callGet, ErrProtocol, true},
-		{"a damaged block", get(4, func(p *peer, id uint32) {
-			p.send(id, protocol.Data{Digest: protocol.BlockDigest([]byte("good")), Bytes: []byte("evil")})
+		{"a block damaged time and again", get(4, func(p *peer, id uint32) {
+			evil := protocol.Data{Digest: protocol.BlockDigest([]byte("good")), Bytes: []byte("evil")}
+			for p.send(id, evil); ; p.send(id, evil) {
+				f, ok := p.next()
+				if !ok || f.Opcode != protocol.OpGet {
+					return
+				}
+				id = f.Request
+				p.send(id, metaOfFile(make([]byte, 4)))
+			}
 		}), callGet, ErrIntegrity, true},
 		{"a gap", get(3*bs, func(p *peer, id uint32) {
 			p.data(id, 0, bytesOf(bs))

@@ -35,19 +35,28 @@ func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions,
 	if o.CreateOnly && o.IfMatch != 0 {
 		return Result{}, &Error{Op: "put", Path: path, Code: protocol.Invalid, Message: "a new file has no etag to match"}
 	}
-	p := putter{
-		request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
-		source:  s,
-		moved:   progress.Moved,
+	m := putMessage(path, s, o)
+	once := func() (*putter, protocol.OK, error) {
+		p := &putter{
+			request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
+			source:  s,
+			moved:   progress.Moved,
+			skipped: func(n int64) { progress.Expect(0, -n) },
+		}
+		ok, err := p.run(ctx, m)
+		return p, ok, err
 	}
-	p.skipped = func(n int64) { progress.Expect(0, -n) }
-	ok, err := p.run(ctx, putMessage(path, s, o))
+	p, ok, err := once()
+	first, damaged := p, damage{source: s, progress: progress}
+	for err != nil && damaged.mends(p, err) {
+		p, ok, err = once()
+	}
 	if err != nil {
 		return Result{}, p.leave(ctx, err)
 	}
 	result := Result{
-		Path: path, Size: s.read, Resumed: p.resumed, Restarted: p.restarted, Mtime: o.Mtime, Mode: o.Mode.Perm(),
-		ETag: uint64(ok.ETag), Duration: time.Since(begun),
+		Path: path, Size: s.read, Resumed: first.resumed, Restarted: first.restarted, Repaired: damaged.blocks,
+		Mtime: o.Mtime, Mode: o.Mode.Perm(), ETag: uint64(ok.ETag), Duration: time.Since(begun),
 	}
 	if p.resumed == 0 { // else it is not known here
 		result.Digest = p.tree.Sum()
@@ -86,6 +95,7 @@ type putter struct {
 	resumable bool          // the server may keep what it has
 	resumed   int64         // bytes that the server had
 	restarted bool          // the server had another version
+	answered  bool          // OK has come
 	skipped   func(n int64) // told of what need not be sent
 }
 
@@ -266,6 +276,7 @@ func (p *putter) stored(ctx context.Context) (protocol.OK, error) {
 	if a.opcode != protocol.OpOK {
 		return protocol.OK{}, p.errorf(protocol.Protocol, "the server sent %s out of turn", a.opcode)
 	}
+	p.answered = true
 	ok, err := decode[protocol.OK](&p.request, a)
 	if err == nil && ok.Count != p.tree.Size() {
 		err = p.errorf(protocol.Integrity, "the server stored %d bytes, and not %d", ok.Count, p.tree.Size())

@@ -113,6 +113,13 @@ func intact(b []byte, op Opcode, payload []byte) error {
 	return nil
 }
 
+// FrameLen returns the size of the frame whose header is at the start of b, as the
+// header has it, unchecked: for what looks at a stream from outside. It panics where
+// b is shorter than a header.
+func FrameLen(b []byte) int {
+	return HeaderLen + int(binary.BigEndian.Uint32(b[lengthAt:payloadCheckAt]))
+}
+
 // parseHeader reads the header at the start of b, which holds at least
 // HeaderLen bytes, and checks it as a frame sent by from.
 func parseHeader(b []byte, from Side) (Header, error) {

@@ -187,9 +187,21 @@ func (c *conn) sent(r *request) {
 	defer c.mu.Unlock()
 	if r.sending {
 		r.sending = false
-		if r.delivered {
+		if r.delivered && !r.owing() {
 			c.forget(r)
 		}
+	}
+}
+
+// repaid tells that a block is queued which the server had asked for again.
+func (c *conn) repaid(r *request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.cancelled {
+		return
+	}
+	if r.owes--; r.delivered && !r.owing() {
+		c.forget(r)
 	}
 }
 
@@ -197,12 +209,12 @@ func (c *conn) sent(r *request) {
 func (c *conn) cancel(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.cancelled || r.final && !r.sending {
+	if r.cancelled || r.final && !r.owing() {
 		return
 	}
 	r.cancelled = true
 	c.sender.message(r.id, protocol.Cancel{})
-	if r.sending = false; r.delivered {
+	if r.sending, r.owes = false, 0; r.delivered {
 		c.forget(r)
 	}
 }

@@ -163,6 +163,9 @@ func (c *conn) route(f protocol.Frame) (r *request, final bool, err error) {
 		return nil, false, violation("%s is no answer to %s", f.Opcode, r.op)
 	}
 	r.final = final
+	if f.Opcode == protocol.OpReady && f.Flags&protocol.ReadyAgain != 0 && !r.cancelled {
+		r.owes++
+	}
 	if r.cancelled {
 		if r.late += len(f.Payload) + frameCost; r.late > c.limits.lateMost {
 			return nil, false, violation("%s goes on after CANCEL", r.op)
@@ -176,7 +179,7 @@ func (c *conn) finish(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.delivered = true
-	if !r.sending {
+	if !r.owing() {
 		c.forget(r)
 	}
 }

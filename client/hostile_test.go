@@ -223,6 +223,21 @@ func hostilePuts() []hostile {
 				p.send(id, protocol.Ready{})
 			}
 		}), callPutSlow, ErrProtocol, false},
+		{"a block again that was not sent", first(func(p *peer, id uint32) {
+			p.send(id, protocol.Ready{})
+			p.expect(protocol.OpData)
+			p.send(id, protocol.Ready{Flags: protocol.ReadyAgain, Offset: 2 * bs})
+		}), callPutBig, ErrProtocol, true},
+		{"a block again and again", first(func(p *peer, id uint32) {
+			for p.send(id, protocol.Ready{}); ; p.send(id, protocol.Ready{Flags: protocol.ReadyAgain}) {
+				if f, ok := p.next(); !ok || f.Opcode == protocol.OpCancel {
+					return
+				}
+			}
+		}), callPutBig, ErrProtocol, true},
+		{"a block again before the first", first(func(p *peer, id uint32) {
+			p.send(id, protocol.Ready{Flags: protocol.ReadyAgain})
+		}), callPutBig, ErrProtocol, true},
 		{"OK for fewer bytes", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 4}) }), callPut, ErrIntegrity, true},
 	}
 }

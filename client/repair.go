@@ -51,33 +51,44 @@ type into struct{ b []byte }
 
 func (i into) Write(b []byte) (int, error) { return copy(i.b, b), nil }
 
-// damage is what the server found of a PUT that is sent again for it. A source of
-// which the server keeps what it has is sent from the damaged block on, any other
-// from the start.
-type damage struct {
-	source   *source
-	progress Progress
-	blocks   int64 // that came damaged
-	times    int   // in a row at one place
-	at       int64 // where the last try began
+// damaged tells whether an error is that of a block which arrived damaged. One that
+// was all there was to send is sent again with its PUT: it costs no more.
+func (p *putter) damaged(err error) bool {
+	said, ok := errors.AsType[*Error](err)
+	return ok && said.Code == protocol.Integrity && said.Op == p.op && !p.answered
 }
 
-// mends tells whether an error is that of a damaged block, and another try is worth
-// it and can be: the source is at its start then.
-func (d *damage) mends(p *putter, err error) bool {
-	said, ok := errors.AsType[*Error](err)
-	if !ok || said.Code != protocol.Integrity || said.Op != p.op || p.answered || p.conn.over() {
-		return false
+// again takes a reply that comes before the last: READY, which asks for a block that
+// arrived damaged.
+func (p *putter) again(ctx context.Context, a arrival) error {
+	if a.opcode != protocol.OpReady {
+		return p.errorf(protocol.Protocol, "the server sent %s before all was sent", a.opcode)
 	}
-	if p.resumed > d.at {
-		d.at, d.times = p.resumed, 0
+	m, err := decode[protocol.Ready](&p.request, a)
+	if err != nil {
+		return err
 	}
-	if d.times++; d.times == mostDamaged || !d.source.rewind() {
-		return false
+	sent := p.tree.Size()
+	p.repaired++
+	switch {
+	case m.Flags&protocol.ReadyAgain == 0 || m.Offset >= sent || m.Offset < uint64(p.resumed):
+		return p.errorf(protocol.Protocol, "the server sent READY for %d after %d bytes", m.Offset, sent)
+	case p.repaired > mostDamaged*int64(1+sent/protocol.BlockSize):
+		return p.errorf(protocol.Protocol, "the server asks again and again")
+	case p.source.seeks == nil:
+		return p.errorf(protocol.Integrity, "the block at %d arrived damaged, and cannot be read again", m.Offset)
 	}
-	d.blocks++
-	if d.source.size >= 0 {
-		d.progress.Expect(0, int64(p.tree.Size())) // which was sent in vain, but for what the server has
+	n := int(protocol.BlockEnd(m.Offset, sent) - m.Offset)
+	b := getBuffer(protocol.BlockBuffer)
+	frame := b.b[:protocol.DataOverhead+n]
+	if err := p.source.readAgain(frame[protocol.DataOverhead:], int64(m.Offset)); err != nil {
+		b.free()
+		return err
 	}
-	return true
+	protocol.PutDataHeader(frame, p.id, m.Offset, protocol.BlockDigest(frame[protocol.DataOverhead:]), n)
+	if err := p.data(ctx, frame, b); err != nil {
+		return err
+	}
+	p.conn.repaid(&p.request)
+	return nil
 }

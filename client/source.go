@@ -20,7 +20,7 @@ type source struct {
 	size  int64       // in bytes, or sizeUnknown
 	info  os.FileInfo // what the file was at first; nil if r is no regular file
 	file  *os.File    // r, if it is a regular file
-	seeks io.Seeker   // r, if it can be read again
+	seeks rereadable  // r, if it can be read again
 	start int64       // where in r it began
 	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
@@ -47,15 +47,33 @@ func newSource(r io.Reader, size int64) (*source, error) {
 	return s, nil
 }
 
+// rereadable is what can be read again.
+type rereadable interface {
+	io.Seeker
+	io.ReaderAt
+}
+
 // seekable finds out whether what is in memory can be read again.
 func (s *source) seekable() {
-	seeker, ok := s.r.(io.Seeker)
+	seeker, ok := s.r.(rereadable)
 	if _, file := s.r.(*os.File); !ok || file { // a pipe or a device is read once
 		return
 	}
 	if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
 		s.seeks, s.start = seeker, at
 	}
+}
+
+// readAgain fills b with what came at an offset before.
+func (s *source) readAgain(b []byte, offset int64) error {
+	n, err := s.seeks.ReadAt(b, s.start+offset)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		err = errResized
+	}
+	return localError("read", s.name, err)
 }
 
 // rewind goes back to where the reading began, where that can be.

@@ -53,6 +53,8 @@ const (
 	// ReadyRestarted says that what an earlier PUT of the source left is of
 	// another version and was given up.
 	ReadyRestarted Flags = 1 << 0
+	// ReadyAgain asks for one block that came damaged, and nothing else.
+	ReadyAgain Flags = 1 << 1
 
 	// MkdirParents makes missing parents and accepts an existing directory.
 	MkdirParents Flags = 1 << 0

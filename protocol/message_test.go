@@ -85,6 +85,7 @@ var messageCases = []messageCase{
 	means("welcome", 0, Welcome{InFlight: 64, Features: FeatureReadOnly, BlockSize: BlockSize, Agent: "ftpd/1.0"}),
 	means("ready", 7, Ready{Offset: 524288, Digest: goldenTree()}),
 	means("ready-restarted", 7, Ready{Flags: ReadyRestarted}),
+	means("ready-again", 7, Ready{Flags: ReadyAgain, Offset: 2 * BlockSize}),
 	means("entries", 2, Entries{List: []Entry{
 		{Path: "a.txt", Meta: Meta{Kind: File, Mode: 0o644, Size: 13, Mtime: goldenTime, ETag: goldenETag}},
 		{Path: "latest", Meta: Meta{Kind: Symlink, Mode: 0o777, Size: 5, Mtime: goldenTime, ETag: 1, Target: "a.txt"}},

@@ -86,7 +86,7 @@ var opcodes = [...]opcodeRow{
 	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, endLen},
 
 	OpWelcome: {"WELCOME", Server, ofConnection, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
-	OpReady:   {"READY", Server, ofRequest, ReadyRestarted, 8 + DigestLen, 8 + DigestLen},
+	OpReady:   {"READY", Server, ofRequest, ReadyRestarted | ReadyAgain, 8 + DigestLen, 8 + DigestLen},
 	OpEntries: {"ENTRIES", Server, ofRequest, 0, 0, MaxControlPayload},
 	OpMeta:    {"META", Server, ofRequest, 0, metaLen + 2, metaLen + 2 + MaxPath},
 	OpOK:      {"OK", Server, ofRequest, 0, 8 + 8, 8 + 8},

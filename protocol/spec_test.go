@@ -206,7 +206,7 @@ func TestSpecFlags(t *testing.T) {
 		"ListRecursive": uint64(ListRecursive), "StatNoFollow": uint64(StatNoFollow), "GetIfMatch": uint64(GetIfMatch),
 		"PutCreateOnly": uint64(PutCreateOnly), "PutIfMatch": uint64(PutIfMatch), "PutEager": uint64(PutEager), "PutParents": uint64(PutParents),
 		"MkdirParents": uint64(MkdirParents), "RemoveRecursive": uint64(RemoveRecursive),
-		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted),
+		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted), "ReadyAgain": uint64(ReadyAgain),
 	}, constants(t, "header.go", "ListRecursive"))
 	same(t, spec, code)
 	for _, row := range specRows(t, "Opcodes", "sent by") {

@@ -36,6 +36,7 @@ type put struct {
 	parked  int           // bytes of buffers that wait for that END
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
+	lacking lacks         // came damaged
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
 	keep    bool          // what is staged can be gone on with, and is not removed
@@ -98,12 +99,13 @@ func (p *put) unpark(s *Session) {
 	p.parked = 0
 }
 
-func (p *put) waits() bool { return !p.ended && p.jobs == 0 }
+func (p *put) waits() bool { return (!p.ended || p.lacking.owed() > 0) && p.jobs == 0 }
 
 // cancel is part of request. A commit cannot be called back: its reply tells
 // how it ended.
 func (p *put) cancel(s *Session) {
 	p.ended = true
+	p.lacking = nil
 	switch p.phase {
 	case putOpening, putReceiving:
 		p.fail(s, errCancelled)
@@ -116,6 +118,9 @@ func (p *put) cancel(s *Session) {
 // data takes a block that has arrived.
 func (p *put) data(s *Session, b block) {
 	s.holding += len(b.buffer.Bytes)
+	if p.dataAgain(s, b) {
+		return
+	}
 	if err := p.check(b.Data); err != nil {
 		p.drop(s, b)
 		p.fail(s, err)
@@ -197,7 +202,7 @@ func (p *put) checkEnd(m protocol.End) error {
 
 // advance commits once everything has arrived and is written.
 func (p *put) advance(s *Session) {
-	if !p.ended || p.jobs > 0 || p.phase != putReceiving {
+	if !p.ended || p.jobs > 0 || len(p.lacking) > 0 || p.phase != putReceiving {
 		return
 	}
 	p.unpark(s)
@@ -255,7 +260,7 @@ func (p *put) answer(s *Session) {
 
 // discarded frees the number once both sides have ended.
 func (p *put) discarded(s *Session) {
-	if p.phase == putDiscarding && p.ended && p.failure == nil {
+	if p.phase == putDiscarding && p.ended && p.lacking.owed() == 0 && p.failure == nil {
 		p.phase = putOver
 		s.retire(p.id)
 	}
@@ -368,10 +373,11 @@ func (j *writeBlock) finish(s *Session) {
 	switch {
 	case p.phase >= putDiscarding:
 		p.letGo(s)
-	case j.err != nil:
-		p.fail(s, j.err)
-	default:
+	case j.err == nil:
+		p.stored(j.block.Offset)
 		p.advance(s)
+	case !p.askAgain(s, j.block.Data, j.err):
+		p.fail(s, j.err)
 	}
 }
 

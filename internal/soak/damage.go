@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -40,26 +41,33 @@ var tasks = []task{
 	{args: []string{"get", "--json", "DIR/large"}, same: [2]string{"large", "large"}},
 	{args: []string{"get", "-r", "--json", "DIR/tree"}, same: [2]string{"tree", "tree"}},
 	{args: []string{"put", "--json", "source/large", "DIR/new/large"}, same: [2]string{"source/large", "new/large"}},
-	{args: []string{"put", "-r", "--json", "source/tree", "DIR/copy"}, same: [2]string{"source/tree", "copy"}},
+	{args: []string{"put", "-r", "--json", "-d", "DIR/new", "source/tree"}, same: [2]string{"source/tree", "new/tree"}},
 	{args: []string{"mirror", "--json", "URL/DIR/tree", "mirrored"}, same: [2]string{"mirrored", "tree"}},
 	{args: []string{"mirror", "--json", "source/tree", "URL/DIR/mirrored"}, same: [2]string{"source/tree", "mirrored"}},
-	{args: []string{"ls", "-R", "--json", "DIR/tree"}, says: true},
-	{args: []string{"sum", "DIR/large", "DIR/tree/d00/e0/f00001"}, says: true},
-	{args: []string{"stat", "--json", "DIR/large"}, says: true},
+	{args: []string{"ls", "-l", "-R", "DIR/tree"}, says: true},
+	{args: []string{"sum", "DIR/large", "DIR/tree/d01/e1/f00001"}, says: true},
+	{args: []string{"stat", "DIR/large"}, says: true},
 }
 
 // damageAll runs clients on connections that are damaged in all ways, until the time is
 // up. Each has to end well or with an error that says so, nothing wrong may come of
 // it, and the same command has to succeed when the connection is a good one.
 func (w *world) damageAll(ctx context.Context) error {
+	if err := w.damagers(ctx, time.Now()); err != nil { // so that all is warm
+		return err
+	}
+	return w.givesBack(func() error { return w.damagers(ctx, time.Now().Add(w.damage)) })
+}
+
+// damagers runs clients on damaged connections, each of them at least once.
+func (w *world) damagers(ctx context.Context, until time.Time) error {
 	var running sync.WaitGroup
 	failures := make(chan error, damagers)
-	until := time.Now().Add(w.damage)
 	for number := range damagers {
-		random := w.drawer(fmt.Sprintf("damage %d", number))
+		random := w.drawer(fmt.Sprintf("damage %d %t", number, w.row.memory == nil))
 		running.Go(func() {
 			for i := 0; (i == 0 || time.Now().Before(until)) && ctx.Err() == nil; i++ {
-				if err := w.damaged(ctx, fmt.Sprintf("t%d-%d", number, i), random); err != nil {
+				if err := w.damaged(ctx, random); err != nil {
 					failures <- err
 					return
 				}
@@ -90,7 +98,8 @@ func drawn(random *rand.Rand) fault.Plan {
 }
 
 // damaged runs one client.
-func (w *world) damaged(ctx context.Context, dir string, random *rand.Rand) error {
+func (w *world) damaged(ctx context.Context, random *rand.Rand) error {
+	dir := fmt.Sprintf("t%016x", random.Uint64())
 	relay, err := trial.NewRelay(w.server.Address)
 	if err != nil {
 		return err
@@ -122,7 +131,7 @@ func (w *world) damaged(ctx context.Context, dir string, random *rand.Rand) erro
 		return fmt.Errorf("plan %+v: %w", plan, err)
 	}
 	w.count(o, faults)
-	return os.RemoveAll(filepath.Join(w.root, dir))
+	return errors.Join(os.RemoveAll(j.here), os.RemoveAll(j.there))
 }
 
 // afterwards tells whether the server serves others, and whether the same command

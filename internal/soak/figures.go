@@ -22,6 +22,7 @@ type row struct {
 	passed   int64 // through the relay
 	repaired int64 // blocks
 	left     int   // part files of killed clients
+	checked  int   // files that were acknowledged before a kill, and looked at behind it
 	faults   [fault.Kinds]int64
 	statuses map[int]int64 // of clients, but 0
 	memory   *memory
@@ -48,6 +49,9 @@ func (r *row) line() string {
 	}
 	if r.repaired > 0 {
 		add("%d blocks repaired", r.repaired)
+	}
+	if r.checked > 0 {
+		add("%d acknowledged files looked at", r.checked)
 	}
 	if r.left > 0 {
 		add("%d part files left", r.left)

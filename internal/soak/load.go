@@ -19,9 +19,6 @@ import (
 const (
 	// crowd is how many clients are at work at once.
 	crowd = 16
-	// moreResident is how much more resident memory the server may have after the load
-	// than after a first, short one: what the collector of garbage has not given back.
-	moreResident = 48 << 20
 )
 
 // loadAll has many clients do everything at once, compares all that comes of it, and looks
@@ -34,27 +31,7 @@ func (w *world) loadAll(ctx context.Context) error {
 	if err := w.crowded(ctx, w.load/4, moving); err != nil { // so that all is warm
 		return err
 	}
-	m := &memory{}
-	w.row.memory = m
-	m.before, _ = usageOf(w.server.Pid())
-	if err := w.crowded(ctx, w.load*3/4, moving); err != nil {
-		return err
-	}
-	until := time.Now().Add(20 * time.Second)
-	for {
-		m.after, m.peak = usageOf(w.server.Pid())
-		if m.after.descriptors <= m.before.descriptors || time.Now().After(until) {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	switch {
-	case m.after.descriptors > m.before.descriptors:
-		return fmt.Errorf("descriptors are left open: %s", m)
-	case m.after.resident > m.before.resident+moreResident:
-		return fmt.Errorf("memory is not given back: %s", m)
-	}
-	return nil
+	return w.givesBack(func() error { return w.crowded(ctx, w.load*3/4, moving) })
 }
 
 // crowded runs the crowd for a while.

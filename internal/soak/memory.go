@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // memory is what a server held, as Linux tells (proc(5)); elsewhere it is zeros.
@@ -20,6 +21,38 @@ type memory struct {
 type usage struct {
 	resident    int64 // bytes
 	descriptors int
+}
+
+const (
+	// moreResident is how much more resident memory a server may have after a part than
+	// before: what the collector of garbage has not given back to the system.
+	moreResident = 48 << 20
+	// settling is how long descriptors may stay open after the last client.
+	settling = 20 * time.Second
+)
+
+// givesBack does something with a server that is warm, and looks whether it then holds
+// no more than before.
+func (w *world) givesBack(do func() error) error {
+	m := &memory{}
+	w.row.memory = m
+	m.before, _ = usageOf(w.server.Pid())
+	if err := do(); err != nil {
+		return err
+	}
+	for until := time.Now().Add(settling); ; time.Sleep(100 * time.Millisecond) {
+		m.after, m.peak = usageOf(w.server.Pid())
+		if m.after.descriptors <= m.before.descriptors || time.Now().After(until) {
+			break
+		}
+	}
+	switch {
+	case m.after.descriptors > m.before.descriptors:
+		return fmt.Errorf("descriptors are left open: %s", m)
+	case m.after.resident > m.before.resident+moreResident:
+		return fmt.Errorf("memory is not given back: %s", m)
+	}
+	return nil
 }
 
 func (m *memory) String() string {

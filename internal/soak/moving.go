@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"ftpd/internal/trial"
 )
 
 const (
@@ -139,7 +141,7 @@ func (m *member) fromMoving(ctx context.Context, _ *moving) error {
 	return m.move(ctx, statusOther, copied, "get", "moving", copied)
 }
 
-// toThere puts a file that moves.
+// toThere puts a file that moves, and again when it rests: then all of it is there.
 func (m *member) toThere(ctx context.Context) error {
 	source, err := newMoving(filepath.Join(m.here, "source"))
 	if err != nil {
@@ -148,9 +150,17 @@ func (m *member) toThere(ctx context.Context) error {
 	moving, stop := context.WithCancel(ctx)
 	moved := make(chan error, 1)
 	go func() { moved <- source.moveUntil(moving, time.Now().Add(time.Second), m.drawer(m.name)) }()
-	err = m.move(ctx, statusLocal, filepath.Join(m.there, "moving"), "put", "source", m.name+"/moving")
+	copied := filepath.Join(m.there, "moving")
+	err = m.move(ctx, statusLocal, copied, "put", "source", m.name+"/moving")
 	stop()
-	return errors.Join(err, <-moved)
+	if err := errors.Join(err, <-moved); err != nil {
+		return err
+	}
+	if _, err := m.do(ctx, "put", "source", m.name+"/moving"); err != nil {
+		return err
+	}
+	_, err = trial.Compare(source.path, copied, trial.Mtime)
+	return err
 }
 
 // move runs a copy of what moves: it may end well or with the status of a change.

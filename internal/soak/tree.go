@@ -51,18 +51,20 @@ func (w *world) killTree(ctx context.Context, c copying) error {
 		if err != nil {
 			return err
 		}
-		if err := acknowledged(records(o.out), from, to); err != nil {
+		if err := w.acknowledged(records(o.out), from, to); err != nil {
 			return err
 		}
 	}
 	if _, _, err := w.killed(ctx, 0, theClient, w.args(c)...); err != nil {
 		return err
 	}
-	w.row.size = size
+	if c.goes {
+		w.row.size = size
+	}
 	if err := w.tidy(to); err != nil {
 		return err
 	}
-	_, err = trial.Compare(from, to, trial.Mode|trial.Mtime)
+	_, err = trial.Compare(from, to, trial.Mtime)
 	return err
 }
 
@@ -77,7 +79,7 @@ func (w *world) args(c copying) []string {
 
 // acknowledged tells whether what a client said to be there is: whole, whoever was
 // killed since.
-func acknowledged(all []record, from, to string) error {
+func (w *world) acknowledged(all []record, from, to string) error {
 	for _, r := range all {
 		name, ok := strings.CutPrefix(r.Remote, "tree/")
 		if r.Type != "file" || r.Error != nil || r.Skipped != "" || !ok {
@@ -86,6 +88,7 @@ func acknowledged(all []record, from, to string) error {
 		if _, err := trial.Compare(filepath.Join(from, name), filepath.Join(to, name), trial.Content); err != nil {
 			return fmt.Errorf("%s was acknowledged: %w", r.Remote, err)
 		}
+		w.row.checked++
 	}
 	return nil
 }

@@ -161,6 +161,7 @@ func TestSweepOfWhatIsLeft(t *testing.T) {
 		"yesterday's, kept longer": {48 * time.Hour, func(journal string) error { return os.Chtimes(journal, old, old) }, false},
 		"today's":                  {0, func(string) error { return nil }, false},
 		"of another boot":          {0, func(journal string) error { return os.Truncate(journal, 10) }, true},
+		"stored before the kill":   {0, func(journal string) error { return os.Remove(strings.TrimSuffix(journal, lockSuffix)) }, true},
 	} {
 		dir := t.TempDir()
 		s := open(t, dir, Options{NoSync: true})

@@ -20,9 +20,6 @@ const (
 	pace = 200 << 20
 	// mostAgain is how much of a large file may be sent again for all kills, in percent.
 	mostAgain = 5
-	// spread is how many runs more than kills a large file is cut into: some come to
-	// their end too early.
-	spread = 1.1
 )
 
 // victim is who is killed.
@@ -89,14 +86,13 @@ func (w *world) killLarge(ctx context.Context, op string) error {
 		return err
 	}
 	w.relay.SetRate(pace)
-	mean := int64(float64(w.size) / spread / float64(w.kills))
 	for done := false; !done; {
 		if w.row.kills > 20*w.kills {
 			return errors.New("it does not come to its end")
 		}
 		var err error
 		var o outcome
-		if o, done, err = w.killed(ctx, mean/2+w.random.Int64N(mean), w.anybody(), "-q", op, "--json", "large"); err != nil {
+		if o, done, err = w.killed(ctx, w.early(), w.anybody(), "-q", op, "--json", "large"); err != nil {
 			return err
 		}
 		w.row.repaired += o.repaired()
@@ -112,6 +108,16 @@ func (w *world) killLarge(ctx context.Context, op string) error {
 		return fmt.Errorf("only %d kills", w.row.kills)
 	}
 	return w.only(w.here, "large")
+}
+
+// early draws after how many bytes of a large file there is a kill: so many that there
+// have to be as many kills as are wanted.
+func (w *world) early() int64 {
+	if w.kills == 0 {
+		return 0
+	}
+	half := w.size / int64(w.kills) / 2
+	return half + w.random.Int64N(half)
 }
 
 // only tells whether nothing but one name is in a directory.

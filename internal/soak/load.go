@@ -16,11 +16,6 @@ import (
 	"ftpd/internal/trial"
 )
 
-const (
-	// crowd is how many clients are at work at once.
-	crowd = 16
-)
-
 // loadAll has many clients do everything at once, compares all that comes of it, and looks
 // what the server holds before and after.
 func (w *world) loadAll(ctx context.Context) error {
@@ -40,8 +35,8 @@ func (w *world) crowded(ctx context.Context, long time.Duration, moving *moving)
 	defer cancel()
 	until := time.Now().Add(long)
 	var running sync.WaitGroup
-	failures := make(chan error, crowd+1)
-	for number := range crowd {
+	failures := make(chan error, w.clients+1)
+	for number := range w.clients {
 		m := &member{world: w, random: w.drawer(fmt.Sprintf("member %d %d", number, long)), name: fmt.Sprintf("m%d", number)}
 		running.Go(func() {
 			if err := m.work(limited, until, moving); err != nil {

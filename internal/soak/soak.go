@@ -16,16 +16,17 @@ import (
 
 // soak is one run. The fields up to out are its settings.
 type soak struct {
-	bin    string // directory of the programs
-	seed   uint64
-	kills  int   // of a large file, each way
-	size   int64 // of that, in bytes
-	files  int   // in a tree
-	trees  int   // kills of each way of copying a tree
-	damage time.Duration
-	load   time.Duration
-	limit  time.Duration
-	out    io.Writer
+	bin     string // directory of the programs
+	seed    uint64
+	kills   int   // of a large file, each way
+	size    int64 // of that, in bytes
+	files   int   // in a tree
+	trees   int   // kills of each way of copying a tree
+	damage  time.Duration
+	load    time.Duration
+	clients int // at once, under load
+	limit   time.Duration
+	out     io.Writer
 
 	dir     string
 	figures figures

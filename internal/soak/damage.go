@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ const (
 	// patience is when a client that hears nothing gives up.
 	patience = "3s"
 	// hung is when a run is taken to hang.
-	hung = time.Minute
+	hung = 2 * time.Minute
 )
 
 // task is what a client does on a connection that is damaged, and what shows that it
@@ -113,7 +114,7 @@ func (w *world) damaged(ctx context.Context, random *rand.Rand) error {
 	defer cancel()
 	var says outcome
 	if j.task.says {
-		if says, err = w.must(limited, j.here, relay.Address(), j.args...); err != nil {
+		if says, err = w.must(limited, j.here, relay.Address(), append(slices.Clone(j.args), "--timeout", "60s")...); err != nil {
 			return err
 		}
 	}
@@ -144,7 +145,7 @@ func (w *world) afterwards(ctx context.Context, j *job, relay *trial.Relay, o *o
 	if o.status == 0 || j.task.says {
 		return nil
 	}
-	again, err := w.must(ctx, j.here, relay.Address(), j.args...)
+	again, err := w.must(ctx, j.here, relay.Address(), append(slices.Clone(j.args), "--timeout", "60s")...)
 	if err != nil {
 		return err
 	}

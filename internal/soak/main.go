@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.DurationVar(&s.damage, "damage", 3*time.Minute, "how long connections are damaged")
 	flags.DurationVar(&s.load, "load", 90*time.Second, "how long many clients are at work")
 	flags.IntVar(&s.clients, "clients", 16, "`number` of clients then")
+	flags.StringVar(&s.only, "part", "", "run the part of this `name` alone, as the table has it")
 	flags.DurationVar(&s.limit, "limit", 10*time.Minute, "when the run has failed for taking too long")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -24,7 +24,8 @@ type soak struct {
 	trees   int   // kills of each way of copying a tree
 	damage  time.Duration
 	load    time.Duration
-	clients int // at once, under load
+	clients int    // at once, under load
+	only    string // part; empty is all
 	limit   time.Duration
 	out     io.Writer
 
@@ -52,6 +53,9 @@ func (s *soak) run(ctx context.Context, dir string) (err error) {
 		{"damaged", (*world).damageAll},
 		{"many clients", (*world).loadAll},
 	} {
+		if s.only != "" && s.only != part.name {
+			continue
+		}
 		begun := time.Now()
 		w, err := s.newWorld(part.name)
 		if err == nil {

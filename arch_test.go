@@ -67,7 +67,7 @@ var arrows = []arrow{
 	},
 	{from: "server/storage/storagetest", project: []string{"server/storage"}, modules: []string{"github.com/google/go-cmp/cmp"}},
 
-	{from: "client", project: []string{"protocol"}, tests: []string{"..."}},
+	{from: "client", project: []string{"protocol"}, modules: []string{unix}, tests: []string{"..."}},
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "protocol", "internal/command"},

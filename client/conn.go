@@ -16,17 +16,18 @@ import (
 // goroutine that reads and one that writes. Nothing is retried: the first
 // failure ends it, and every request gets that error.
 type conn struct {
-	nc      net.Conn
-	address string
-	server  Server
-	limits  limits
-	in      *receiver // the reader's
-	sender  *sender
-	slots   chan struct{} // holds a token for each request in flight
-	open    atomic.Int32  // requests in flight, and callers that wait for a slot
-	joined  chan struct{} // holds a token when open has grown
-	watch   watch
-	running sync.WaitGroup
+	nc       net.Conn
+	address  string
+	server   Server
+	limits   limits
+	in       *receiver // the reader's
+	gathered []*flight // likewise: answered, not handed over
+	sender   *sender
+	slots    chan struct{} // holds a token for each request in flight
+	open     atomic.Int32  // requests in flight, and callers that wait for a slot
+	joined   chan struct{} // holds a token when open has grown
+	watch    watch
+	running  sync.WaitGroup
 
 	dead    chan struct{} // closed once err is set
 	closing chan struct{} // closed by close: no more requests
@@ -83,7 +84,9 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 		return r.wrap(err)
 	}
 	r.conn = c
-	r.inbox.init()
+	if r.flight == nil {
+		r.inbox.init()
+	}
 	if err := c.register(r); err != nil {
 		c.release()
 		return r.wrap(err)
@@ -105,6 +108,7 @@ func (c *conn) slot(ctx context.Context, now bool) error {
 	if now {
 		return errNoSlot
 	}
+	c.sender.wake() // what is queued may have to leave before one is free
 	select {
 	case c.slots <- struct{}{}:
 		return nil

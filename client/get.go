@@ -72,10 +72,15 @@ func (g *getter) run(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
+	return g.result(begun), nil
+}
+
+// result tells of a GET that has ended well.
+func (g *getter) result(begun time.Time) Result {
 	return Result{
 		Path: g.path, Size: int64(g.tree.Size()), Repaired: g.repaired, Mtime: g.info.Mtime, Mode: g.info.Mode,
 		ETag: g.info.ETag, Digest: g.tree.Sum(), Duration: time.Since(begun),
-	}, nil
+	}
 }
 
 // part is one request of a GET.

@@ -29,7 +29,7 @@ func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferO
 		t.end(err)
 		return t.result()
 	}
-	t.start(t.transfer)
+	t.start(t.transfer, t.direction())
 	t.list()
 	t.finish()
 	t.dirs.finish(t.failed)

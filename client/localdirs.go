@@ -27,8 +27,14 @@ type localDirs struct {
 
 // localDir is an open directory.
 type localDir struct {
-	root  *os.Root
-	users int
+	root   *os.Root
+	users  int
+	direct direct
+}
+
+func (d *localDir) close() {
+	_ = d.root.Close() // nothing is written through it
+	d.direct.close()
 }
 
 // madeDir is a directory that gets its mode and time when all that it holds is
@@ -95,7 +101,7 @@ func (d *localDirs) shrink() {
 	}
 	for path, dir := range d.open {
 		if dir.users == 0 {
-			_ = dir.root.Close() // nothing is written through it
+			dir.close()
 			delete(d.open, path)
 		}
 		if len(d.open) <= keepOpen/2 {
@@ -150,7 +156,7 @@ func (d *localDirs) finish(report func(path string, err error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, dir := range d.open {
-		_ = dir.root.Close() // nothing is written through it
+		dir.close()
 	}
 	clear(d.open)
 }

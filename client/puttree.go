@@ -36,7 +36,7 @@ func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferO
 		t.end(err)
 		return t.result()
 	}
-	t.start(t.transfer)
+	t.start(t.transfer, t.direction())
 	t.walk(t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
@@ -198,7 +198,7 @@ func (t *treePutter) mkdir(path string, dir *localDir) error {
 
 // readDir calls visit for each entry of a directory until it returns false.
 func (t *treePutter) readDir(path string, dir *localDir, visit func(path string, e fs.DirEntry) bool) error {
-	f, err := dir.root.Open(".")
+	f, err := dir.list(localPath(t.local, path))
 	if err != nil {
 		return localError("open", localPath(t.local, path), err)
 	}

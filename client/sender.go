@@ -49,9 +49,7 @@ func newSender(sent int) *sender {
 // message queues the frame of m. It never waits: such frames are small, and
 // each request has but a few.
 func (s *sender) message(request uint32, m protocol.Message) {
-	s.mu.Lock()
-	s.append(request, m)
-	s.mu.Unlock()
+	s.line(request, m)
 	s.wake()
 }
 
@@ -66,11 +64,23 @@ func (s *sender) ping(content []byte) {
 // eager queues the frame of m and, in the same write, pieces that follow it. It
 // does not wait either: a request has but one such.
 func (s *sender) eager(request uint32, m protocol.Message, b []byte, owner *buffer) {
+	s.lineEager(request, m, b, owner)
+	s.wake()
+}
+
+// line is message for a caller that queues more before it wakes the writer.
+func (s *sender) line(request uint32, m protocol.Message) {
+	s.mu.Lock()
+	s.append(request, m)
+	s.mu.Unlock()
+}
+
+// lineEager is the same for eager.
+func (s *sender) lineEager(request uint32, m protocol.Message, b []byte, owner *buffer) {
 	s.mu.Lock()
 	s.append(request, m)
 	s.add(b, owner)
 	s.mu.Unlock()
-	s.wake()
 }
 
 // data queues a DATA frame once there is room for it. The buffer is the
@@ -108,6 +118,7 @@ func (s *sender) end() {
 	s.wake()
 }
 
+// wake has the writer look for what is queued.
 func (s *sender) wake() {
 	select {
 	case s.ready <- struct{}{}:

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/protocol"
@@ -22,8 +23,11 @@ type tree struct {
 	local   string
 	dirs    *localDirs
 	jobs    chan job
+	bulk    *bulk         // takes the small files; nil where each goes its own way
 	large   chan struct{} // holds a token for each file at work of more than a block
 	workers sync.WaitGroup
+	hired   atomic.Int64 // workers
+	do      func(job) (Result, error)
 	begun   time.Time
 
 	mu      sync.Mutex // guards what follows, and OnFile
@@ -49,36 +53,52 @@ func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOp
 	return t
 }
 
-// start has as many workers as wanted do each job that comes.
-func (t *tree) start(transfer func(job) (Result, error)) {
-	for range t.options.Workers {
-		t.workers.Go(func() {
-			for j := range t.jobs {
-				if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
-					t.end(err)
-					t.options.Progress.Done(1)
-					continue
-				}
-				result, err := t.sized(j, transfer)
-				t.fileDone(j.path, result, err)
-			}
-		})
+// start has workers transfer each file that comes, and d those that go in bulk,
+// unless that is nil.
+func (t *tree) start(transfer func(job) (Result, error), d direction) {
+	t.do = transfer
+	if d != nil {
+		t.bulk = newBulk(t, t.client.conn, d)
+	}
+}
+
+// hire starts a worker unless there are enough.
+func (t *tree) hire() {
+	if t.hired.Load() < int64(t.options.Workers) && t.hired.Add(1) <= int64(t.options.Workers) {
+		t.workers.Go(t.work)
+	}
+}
+
+// work is a worker.
+func (t *tree) work() {
+	for j := range t.jobs {
+		if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
+			t.end(err)
+			t.options.Progress.Done(1)
+			continue
+		}
+		result, err := t.sized(j)
+		t.fileDone(j.path, result, err)
 	}
 }
 
 // sized does a job, of large files a few at a time.
-func (t *tree) sized(j job, transfer func(job) (Result, error)) (Result, error) {
+func (t *tree) sized(j job) (Result, error) {
 	if j.size > protocol.BlockSize {
 		t.large <- struct{}{}
 		defer func() { <-t.large }()
 	}
-	return transfer(j)
+	return t.do(j)
 }
 
 // enqueue lines a file up for the workers, and reports false when the tree has
 // ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
+	if t.bulk != nil && j.size <= bulkSize && t.bulk.add(j) {
+		return true
+	}
+	t.hire()
 	select {
 	case t.jobs <- j:
 		return true
@@ -96,6 +116,9 @@ func (t *tree) selected(path string, kind Kind) bool {
 
 // finish waits for the workers.
 func (t *tree) finish() {
+	if t.bulk != nil {
+		t.bulk.finish()
+	}
 	close(t.jobs)
 	t.workers.Wait()
 }

@@ -91,8 +91,8 @@ func (p *put) askAgain(s *Session, data protocol.Data, err error) bool {
 	return true
 }
 
-// stored notes that a block is verified and written.
-func (p *put) stored(offset uint64) {
+// verified notes that a block is verified and written.
+func (p *put) verified(offset uint64) {
 	if len(p.lacking) > 0 {
 		p.lacking = slices.DeleteFunc(p.lacking, func(k lack) bool { return k.offset == offset })
 	}

@@ -51,7 +51,7 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	}
 	defer parent.close()
 	defer func() { s.settle(parent.births, published) }()
-	if err := st.dress(fd, &parent, attributes); err != nil {
+	if err := st.dress(fd, &parent, attributes, 0o600); err != nil {
 		return info, false, err
 	}
 	if err := s.gate.outside(func() error { return s.durable(fd, idOf(&parent.stat).device) }); err != nil {
@@ -80,23 +80,32 @@ func (st *staging) openParent() (directory, error) {
 // set-group-ID parent, as it would be had the file been made there. It comes
 // before the mode, which chown(2) can change, and a server that may not give
 // it leaves the file its own.
-func (st *staging) dress(fd int, parent *directory, attributes storage.Attributes) error {
-	if uint32(parent.stat.Mode)&unix.S_ISGID != 0 {
+//
+// made is the mode with which it was made, before the umask.
+func (st *staging) dress(fd int, parent *directory, attributes storage.Attributes, made uint32) error {
+	inherits := uint32(parent.stat.Mode)&unix.S_ISGID != 0
+	if inherits {
 		if err := unix.Fchown(fd, -1, int(parent.stat.Gid)); err != nil && err != unix.EPERM {
 			return err
 		}
 	}
-	mode := attributes.Mode & 0o777
-	if mode == 0 {
-		mode = st.store.options.FileMode & 0o777 &^ st.instance.umask
-	}
-	if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
-		return err
+	if mode := st.mode(attributes); inherits || mode != made&^st.instance.umask {
+		if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
+			return err
+		}
 	}
 	if attributes.Mtime.IsZero() {
 		return nil
 	}
 	return setMtime(st.store.root, st.home, attributes.Mtime)
+}
+
+// mode returns the permission bits that the file is to have.
+func (st *staging) mode(attributes storage.Attributes) uint32 {
+	if mode := attributes.Mode & 0o777; mode != 0 {
+		return mode
+	}
+	return st.store.options.FileMode & 0o777 &^ st.instance.umask
 }
 
 // moveTo puts the file under its name, if the conditions still hold.

@@ -174,11 +174,7 @@ func (st *staging) make(parent *directory) error {
 	} else if err := st.besideTarget(parent); err != nil {
 		return s.lostIf(err)
 	}
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	err := retry(func() (err error) {
-		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, 0o600)
-		return err
-	})
+	err := st.open(0o600)
 	if inside {
 		err = s.lostIf(err)
 	}
@@ -189,6 +185,15 @@ func (st *staging) make(parent *directory) error {
 		st.dropRecord()
 	}
 	return err
+}
+
+// open makes the file itself.
+func (st *staging) open(mode uint32) error {
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	return retry(func() (err error) {
+		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, mode)
+		return err
+	})
 }
 
 // lostIf makes errLost of what making an entry of the instance fails with where

@@ -26,6 +26,8 @@ const (
 	patience = "3s"
 	// hung is when a run is taken to hang.
 	hung = 2 * time.Minute
+	// margin is what a part takes to come to its end when its time is up.
+	margin = 45 * time.Second
 )
 
 // task is what a client does on a connection that is damaged, and what shows that it
@@ -57,17 +59,17 @@ func (w *world) damageAll(ctx context.Context) error {
 	if err := w.damagers(ctx, time.Now()); err != nil { // so that all is warm
 		return err
 	}
-	return w.givesBack(func() error { return w.damagers(ctx, time.Now().Add(w.damage)) })
+	return w.givesBack(func() error { return w.damagers(ctx, until(ctx, w.damage, w.load+2*margin)) })
 }
 
 // damagers runs clients on damaged connections, each of them at least once.
-func (w *world) damagers(ctx context.Context, until time.Time) error {
+func (w *world) damagers(ctx context.Context, end time.Time) error {
 	var running sync.WaitGroup
 	failures := make(chan error, damagers)
 	for number := range damagers {
 		random := w.drawer(fmt.Sprintf("damage %d %t", number, w.row.memory == nil))
 		running.Go(func() {
-			for i := 0; (i == 0 || time.Now().Before(until)) && ctx.Err() == nil; i++ {
+			for i := 0; (i == 0 || time.Now().Before(end)) && ctx.Err() == nil; i++ {
 				if err := w.damaged(ctx, random); err != nil {
 					failures <- err
 					return

@@ -33,19 +33,19 @@ func (w *world) loadAll(ctx context.Context) error {
 func (w *world) crowded(ctx context.Context, long time.Duration, moving *moving) error {
 	limited, cancel := context.WithTimeout(ctx, long+hung)
 	defer cancel()
-	until := time.Now().Add(long)
+	end := until(ctx, long, margin)
 	var running sync.WaitGroup
 	failures := make(chan error, w.clients+1)
 	for number := range w.clients {
 		m := &member{world: w, random: w.drawer(fmt.Sprintf("member %d %d", number, long)), name: fmt.Sprintf("m%d", number)}
 		running.Go(func() {
-			if err := m.work(limited, until, moving); err != nil {
+			if err := m.work(limited, end, moving); err != nil {
 				failures <- fmt.Errorf("%s: %w", m.name, err)
 			}
 		})
 	}
 	running.Go(func() {
-		if err := moving.moveUntil(limited, until, w.drawer("moving")); err != nil {
+		if err := moving.moveUntil(limited, end, w.drawer("moving")); err != nil {
 			failures <- err
 		}
 	})
@@ -64,9 +64,9 @@ type member struct {
 }
 
 // work does one thing after the other.
-func (m *member) work(ctx context.Context, until time.Time, moving *moving) error {
+func (m *member) work(ctx context.Context, end time.Time, moving *moving) error {
 	m.here, m.there = filepath.Join(m.world.here, m.name), filepath.Join(m.root, m.name)
-	for i := 0; i == 0 || time.Now().Before(until); i++ {
+	for i := 0; i == 0 || time.Now().Before(end); i++ {
 		if err := errors.Join(os.RemoveAll(m.here), os.RemoveAll(m.there), os.MkdirAll(m.here, 0o755)); err != nil {
 			return err
 		}

@@ -73,6 +73,16 @@ func (s *soak) run(ctx context.Context, dir string) (err error) {
 	return nil
 }
 
+// until returns when something ends that is to take so long, and leaves so much of the
+// whole run for what follows.
+func until(ctx context.Context, long, rest time.Duration) time.Time {
+	end := time.Now().Add(long)
+	if limit, ok := ctx.Deadline(); ok && limit.Add(-rest).Before(end) {
+		return limit.Add(-rest)
+	}
+	return end
+}
+
 func (s *soak) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.out, format, args...) // who does not read has no need of it
 }

@@ -193,6 +193,29 @@ func TestSweepLeavesWhatIsInUse(t *testing.T) {
 	}
 }
 
+// An upload that could not go on with another, for that was under way, leaves nothing of
+// it once it is stored: be that over by then or not.
+func TestStoredByAnother(t *testing.T) {
+	for _, first := range []string{"leave", "commit"} {
+		dir := t.TempDir()
+		s := open(t, dir, Options{NoSync: true})
+		s.takeoverWait = 0
+		old := stageBlocks(t, s, "f", 2)
+		st := storagetest.Stage(t, s, "f", "aaaabbbbccccd", resumeOptions())
+		if first == "leave" {
+			check(t, old.Leave())
+		}
+		_, err := st.Commit(storage.Attributes{})
+		check(t, err)
+		check(t, old.Leave())
+		if files, err := filepath.Glob(filepath.Join(dir, stagingDirectory, resumeDirectory, "*")); err != nil || len(files) > 0 {
+			t.Errorf("%s first: %q are left, %v", first, files, err)
+		}
+		check(t, s.Close())
+		wantNoLitter(t, dir)
+	}
+}
+
 func TestNothingIsKept(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{NoSync: true, KeepResumable: -1})

@@ -61,6 +61,9 @@ func newConn(in *receiver, server Server, timeout time.Duration, limits limits) 
 		pings:    make(map[uint64]chan struct{}),
 	}
 	c.watch.init(c, timeout)
+	if slow, ok := in.conn.(*limitedConn); ok {
+		c.watch.slow, slow.moved = true, func() { c.watch.moved(1) }
+	}
 	c.running.Go(c.read)
 	c.running.Go(c.write)
 	return c
@@ -282,7 +285,7 @@ func (c *conn) read() {
 			c.fail(c.readError(err))
 			return
 		}
-		c.watch.moved(n)
+		c.watch.received(n)
 		if err := c.frames(); err != nil {
 			c.fail(err)
 			return

@@ -137,7 +137,7 @@ func (d *localDir) load(name string, b []byte) (Info, error) {
 	if err == nil {
 		err = unix.Fstat(fd, &after)
 	}
-	if err != nil || int64(n) != size || after.Size != size || after.Mtim != before.Mtim {
+	if err != nil || int64(n) != size || after.Size != size || after.Mtim != before.Mtim || after.Ctim != before.Ctim {
 		return Info{}, errors.Join(errOtherwise, err)
 	}
 	return Info{Size: size, Mode: fs.FileMode(before.Mode) & fs.ModePerm, Mtime: time.Unix(before.Mtim.Unix())}, nil

@@ -16,8 +16,9 @@ const maxDirectories = 1 << 20
 // GetTree makes local a copy of the directory remote: local is made if it is
 // missing and merged into if it is there. Files are transferred while the
 // listing still comes, each as GetFile does; directories that are made get
-// their mode and time at the end. Symbolic links and special files are
-// skipped, and symbolic links in the local tree never written through.
+// their mode and time at the end. Special files are skipped, and so are the part
+// files of interrupted transfers, and symbolic links unless TransferOptions.Links
+// says otherwise. Symbolic links in the local tree are never written through.
 //
 // A file that fails does not stop the others: the error is then a *TreeError.
 // A name that would leave the local directory is such a failure, ErrInvalid.
@@ -47,22 +48,24 @@ func (t *treeGetter) open() error {
 	if info.Kind != Directory {
 		return &Error{Op: "get", Path: t.remote, Code: protocol.NotDirectory, Message: "a tree begins with a directory"}
 	}
-	made := os.Mkdir(t.local, 0o700)
+	made := os.Mkdir(t.local, unfinished(info.Mode))
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return localError("mkdir", t.local, made)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
 	if made == nil {
 		t.dirs.willFinish(".", info)
+	} else {
+		t.dirs.sweep(".")
 	}
 	return nil
 }
 
 // list takes the listing as it comes.
 func (t *treeGetter) list() {
-	for e, err := range t.client.List(t.ctx, t.remote, ListOptions{Recursive: true}) {
+	for e, err := range t.client.Walk(t.ctx, t.remote, t.options.Links) {
 		if err != nil {
 			t.end(err)
 			return
@@ -79,7 +82,11 @@ func (t *treeGetter) entry(e Entry) bool {
 	case !safePath(e.Path):
 		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid, Message: unsafeReason(e.Path)})
 	case e.Err != nil:
-		t.failed(e.Path, e.Err)
+		if t.selected(e.Path, e.Kind) {
+			t.failed(e.Path, e.Err)
+		}
+	case IsPart(e.Path):
+		t.skipped(e.Path, SkippedPart)
 	case !t.selected(e.Path, e.Kind):
 	case e.Kind == Directory:
 		return t.mkdir(e)

@@ -102,12 +102,14 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files at work at once in a tree; the default is 512
+	Workers    int             // files at work at once in a tree; the default is 512, or fewer where the process may not open as many
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists
-	// Select is asked for each file and directory below the top of a tree, by its
-	// path there; what it answers false for is left out, and so it must for all that
+	IfMatch    uint64          // of PutFile: the ETag that the path on the server must have; 0 is any
+	Links      Links           // of trees; the default is SkipLinks
+	// Select is asked for each file and directory below the top of a tree, and for a link
+	// that cannot be followed, by its path there; what it answers false for is left out, and so it must for all that
 	// such a directory holds. It may be called concurrently. nil selects all.
 	Select func(path string, kind Kind) bool
 }

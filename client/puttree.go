@@ -3,16 +3,15 @@ package client
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 )
 
 const (
-	// walkers is how many directories are made and read at once.
+	// walkers is how many directories are made and read at once, where the descriptors
+	// suffice.
 	walkers = 8
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
@@ -21,8 +20,10 @@ const (
 // PutTree makes remote a copy of the directory local: remote is made with its
 // parents if it is missing and merged into if it is there. Each file is
 // stored as PutFile does. A directory gets its mode, always with all that its
-// owner needs to fill it, but not its time. Skipped are symbolic links, special
-// files and names that begin with ".ftpd-", which a server keeps for itself.
+// owner needs to fill it, but not its time. Skipped are symbolic links unless
+// TransferOptions.Links says otherwise, special files, which are never opened, the
+// part files of interrupted transfers, and names that begin with ".ftpd-", which a
+// server keeps for itself.
 // A directory that was not there when the tree was begun is no part of it, so
 // that a tree can be put into itself.
 //
@@ -62,9 +63,10 @@ func (t *treePutter) open() error {
 	if !info.IsDir() {
 		return localError("open", t.local, syscall.ENOTDIR)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
+	t.dirs.links = t.options.Links
 	t.known = make(map[string]bool)
 	t.walk(t.survey)
 	if t.remote == "" || t.remote == "." { // the served directory is there
@@ -84,7 +86,7 @@ func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
 func (t *treePutter) walk(visit func(dir string)) {
 	t.pending = []string{"."}
 	var group sync.WaitGroup
-	for range walkers {
+	for range t.limits.walkers {
 		group.Go(func() {
 			for {
 				dir, ok := t.pop()
@@ -146,13 +148,11 @@ const reserved = ".ftpd-"
 // there before anything was made is told by its name alone. It costs one more
 // reading of the directories, which the walk then finds in memory.
 func (t *treePutter) survey(path string) {
-	dir, err := t.dirs.use(path)
-	if err != nil {
-		return // the walk comes here again and tells
-	}
-	defer t.dirs.release(dir)
-	_ = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { // likewise
-		if e.IsDir() && !strings.HasPrefix(e.Name(), reserved) {
+	_ = t.dirs.read(t.ctx, path, func(_ *localDir, path string, e fs.DirEntry) bool { // the walk comes here again and tells
+		if e.Type().IsRegular() {
+			return true
+		}
+		if kind, skipped, err := t.dirs.classify(path, e); err == nil && skipped == "" && kind == Directory {
 			t.learn(path)
 		}
 		return true
@@ -168,23 +168,24 @@ func (t *treePutter) learn(dir string) {
 
 // walkOne makes a directory on the server and takes what it holds.
 func (t *treePutter) walkOne(path string) {
-	dir, err := t.dirs.use(path)
+	err := t.mkdir(path)
 	if err == nil {
-		defer t.dirs.release(dir)
-		err = t.mkdir(path, dir)
+		err = t.dirs.read(t.ctx, path, t.entry)
 	}
-	if err == nil {
-		err = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { return t.entry(dir, path, e) })
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errStopped) {
 		t.failed(path, err)
 	}
 }
 
-func (t *treePutter) mkdir(path string, dir *localDir) error {
+func (t *treePutter) mkdir(path string) error {
 	if path == "." {
 		return nil
 	}
+	dir, err := t.dirs.use(path)
+	if err != nil {
+		return err
+	}
+	defer t.dirs.release(dir)
 	info, err := dir.root.Stat(".")
 	if err != nil {
 		return localError("stat", localPath(t.local, path), err)
@@ -196,60 +197,29 @@ func (t *treePutter) mkdir(path string, dir *localDir) error {
 	return nil
 }
 
-// readDir calls visit for each entry of a directory until it returns false.
-func (t *treePutter) readDir(path string, dir *localDir, visit func(path string, e fs.DirEntry) bool) error {
-	f, err := dir.list(localPath(t.local, path))
-	if err != nil {
-		return localError("open", localPath(t.local, path), err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	for t.ctx.Err() == nil {
-		entries, err := f.ReadDir(readDirBatch)
-		for _, e := range entries {
-			if !visit(join(path, e.Name()), e) {
-				return nil
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return localError("read", localPath(t.local, path), err)
-		}
-	}
-	return nil
-}
-
 // entry handles one entry of a directory, and reports whether to go on.
-func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
-	switch kind := e.Type(); {
-	case strings.HasPrefix(e.Name(), reserved):
-		t.skipped(path, "reserved name")
-	case (kind.IsDir() || kind.IsRegular()) && !t.selected(path, kindOf(kind)):
-	case kind.IsDir():
+func (t *treePutter) entry(in *localDir, path string, e fs.DirEntry) bool {
+	switch kind, skipped, err := t.dirs.classify(path, e); {
+	case err != nil:
+		if t.selected(path, kind) {
+			t.failed(path, err)
+		}
+	case skipped != "":
+		t.skipped(path, skipped)
+	case !t.selected(path, kind):
+	case kind == Directory:
 		if t.known[path] { // the map is complete, and only read
 			t.push(path)
 		}
-	case kind.IsRegular():
-		info, err := dir.root.Lstat(e.Name())
+	default:
+		info, err := t.dirs.stat(in, path)
 		if err != nil {
-			t.failed(path, localError("stat", localPath(t.local, path), err))
+			t.failed(path, err)
 			return true
 		}
 		return t.enqueue(job{path, info.Size()})
-	case kind&fs.ModeSymlink != 0:
-		t.skipped(path, Symlink.String())
-	default:
-		t.skipped(path, Special.String())
 	}
 	return true
-}
-
-func kindOf(mode fs.FileMode) Kind {
-	if mode.IsDir() {
-		return Directory
-	}
-	return File
 }
 
 // transfer stores one file.
@@ -261,6 +231,9 @@ func (t *treePutter) transfer(j job) (Result, error) {
 	}
 	defer t.dirs.release(in)
 	f, err := in.root.OpenFile(name, os.O_RDONLY|openRegular, 0)
+	if err != nil && t.options.Links == CopyLinks { // a link may lead out of the tree
+		f, err = os.OpenFile(localPath(t.local, j.path), os.O_RDONLY|openRegular, 0)
+	}
 	if err != nil {
 		return Result{}, localError("open", localPath(t.local, j.path), err)
 	}
@@ -273,5 +246,5 @@ func (t *treePutter) transfer(j job) (Result, error) {
 	if s.file == nil {
 		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
 	}
-	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
+	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, PutOptions{CreateOnly: t.options.CreateOnly}, t.options.Progress)
 }

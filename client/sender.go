@@ -35,15 +35,15 @@ type sender struct {
 	bytes   int           // in pieces and being written
 	queued  uint64        // bytes that were queued so far
 	ending  bool          // nothing more comes
-	room    chan struct{} // closed, and replaced, when bytes falls below sendAhead
-	waiting bool          // somebody waits for room
+	room    chan struct{} // holds a token when bytes has fallen below sendAhead and somebody waits
+	waiting int           // how many wait for room
 	ready   chan struct{} // holds a token when there may be something to write
 	ended   chan struct{} // closed when run is over
 }
 
 // newSender returns the queue of a connection on which so many bytes were sent.
 func newSender(sent int) *sender {
-	return &sender{queued: uint64(sent), room: make(chan struct{}), ready: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &sender{queued: uint64(sent), room: make(chan struct{}, 1), ready: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // message queues the frame of m. It never waits: such frames are small, and
@@ -87,26 +87,45 @@ func (s *sender) lineEager(request uint32, m protocol.Message, b []byte, owner *
 // queue's from then on, also when an error tells that ctx or the connection
 // ended first.
 func (s *sender) data(ctx context.Context, dead <-chan struct{}, b []byte, owner *buffer) error {
-	for {
-		s.mu.Lock()
-		if s.bytes < sendAhead {
-			s.add(b, owner)
+	s.mu.Lock()
+	for s.bytes >= sendAhead {
+		if err := s.awaitRoom(ctx, dead); err != nil {
+			s.letOn() // a token that came meanwhile is another's
 			s.mu.Unlock()
-			s.wake()
-			return nil
-		}
-		room := s.room
-		s.waiting = true
-		s.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
 			owner.free()
-			return ctx.Err()
-		case <-dead:
-			owner.free()
-			return net.ErrClosed
+			return err
 		}
+	}
+	s.add(b, owner)
+	s.letOn()
+	s.mu.Unlock()
+	s.wake()
+	return nil
+}
+
+// awaitRoom waits until there may be room; s.mu is held, but not meanwhile.
+func (s *sender) awaitRoom(ctx context.Context, dead <-chan struct{}) error {
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-s.room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-dead:
+		return net.ErrClosed
+	}
+}
+
+// letOn lets one go on who waits, if there is room; s.mu is held. Who went on calls it
+// for the next.
+func (s *sender) letOn() {
+	if s.waiting > 0 && s.bytes < sendAhead {
+		signal(s.room)
 	}
 }
 
@@ -119,12 +138,7 @@ func (s *sender) end() {
 }
 
 // wake has the writer look for what is queued.
-func (s *sender) wake() {
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
-}
+func (s *sender) wake() { signal(s.ready) }
 
 // append puts a small frame behind the last piece.
 func (s *sender) append(request uint32, m protocol.Message) {
@@ -189,11 +203,7 @@ func (s *sender) wrote(batch []piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes -= size
-	if s.waiting && s.bytes < sendAhead {
-		close(s.room)
-		s.room = make(chan struct{})
-		s.waiting = false
-	}
+	s.letOn()
 }
 
 // run writes until end is called, dead is closed or a write fails; moved is

@@ -166,7 +166,7 @@ func (s *source) unchanged() error {
 	if err != nil {
 		return localError("stat", s.name, err)
 	}
-	if info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) {
+	if info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) || inodeChanged(s.info, info) {
 		return &LocalError{Op: "read", Path: s.name, Err: errRewritten}
 	}
 	return nil
@@ -180,7 +180,7 @@ func (c changed) Is(target error) bool { return target == ErrChanged }
 
 const (
 	errResized   changed = "it grew or shrank while it was read"
-	errRewritten changed = "it was written to while it was read"
+	errRewritten changed = "it was written to while it was read, or given other attributes"
 	errReplaced  changed = "it is no regular file any more"
 )
 

@@ -22,6 +22,7 @@ type tree struct {
 	remote  string
 	local   string
 	dirs    *localDirs
+	limits  openLimits
 	jobs    chan job
 	bulk    *bulk         // takes the small files; nil where each goes its own way
 	large   chan struct{} // holds a token for each file at work of more than a block
@@ -44,8 +45,9 @@ type job struct {
 
 func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
+	t.limits = openLimitsOf(descriptorLimit())
 	if t.options.Workers <= 0 {
-		t.options.Workers = defaultWorkers
+		t.options.Workers = t.limits.files
 	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)

@@ -39,6 +39,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkTimeout(ctx); err != nil {
 			return err
 		}
+		if _, err := bwlimit(ctx); err != nil {
+			return err
+		}
 		if err := checkArguments(ctx); err != nil {
 			return err
 		}
@@ -162,6 +165,9 @@ func (c *call) options() *client.Options {
 	options := &client.Options{Agent: "ftpc/" + command.Version(), Timeout: limit}
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
+	}
+	if rate, _ := bwlimit(c.Context); rate > 0 { // action has checked it
+		options.Dial = client.NewLimiter(rate).Dial(nil)
 	}
 	return options
 }

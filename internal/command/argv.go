@@ -76,8 +76,8 @@ func (a *arranger) argument(token string) error {
 		}
 	}
 	// "help get" and "--help get" mean the same as "get --help".
-	if i := slices.Index(a.global, "--help"); i >= 0 {
-		a.global = slices.Delete(a.global, i, i+1)
+	if slices.Contains(a.global, "--help") {
+		a.global = slices.DeleteFunc(a.global, func(flag string) bool { return flag == "--help" })
 		a.local = append(a.local, "--help")
 	}
 	return nil

@@ -31,6 +31,7 @@ type get struct {
 	end     uint64 // where the range ends
 	tree    protocol.Tree
 	pieces  []*readPiece // being read or waiting for an earlier one, in order
+	spare   []*readPiece // that were sent, to be used again
 	jobs    int          // out on the pool
 }
 
@@ -62,7 +63,8 @@ func (g *get) wants() int {
 
 func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	g.jobs++
-	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
+	piece := takeSpare(&g.spare)
+	*piece = readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
 	s.offload(reactor.Transfer, piece)
@@ -132,6 +134,7 @@ func (j *readPiece) finish(s *Session) {
 		g.tree.Add(first.digest, first.size())
 		g.bytes = g.tree.Size()
 		s.send(first.buffer, protocol.DataOverhead+first.size())
+		g.spare = append(g.spare, first)
 	}
 	switch {
 	case g.phase == getOver:

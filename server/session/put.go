@@ -37,6 +37,7 @@ type put struct {
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
 	lacking lacks         // came damaged
+	spare   []*writeBlock // that were written, to be used again
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
 	keep    bool          // what is staged can be gone on with, and is not removed
@@ -165,7 +166,9 @@ func (p *put) drop(s *Session, b block) {
 
 func (p *put) write(s *Session, b block) {
 	p.jobs++
-	s.offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
+	write := takeSpare(&p.spare)
+	*write = writeBlock{put: p, staging: p.staging, block: b}
+	s.offload(reactor.Transfer, write)
 }
 
 // end takes the END of a PUT.
@@ -389,17 +392,18 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 
 // finish is part of job.
 func (j *writeBlock) finish(s *Session) {
-	p := j.put
+	p, err, data := j.put, j.err, j.block.Data // before j is used again
 	p.jobs--
 	p.drop(s, j.block)
+	p.spare = append(p.spare, j)
 	switch {
 	case p.phase >= putDiscarding:
 		p.letGo(s)
-	case j.err == nil:
-		p.verified(j.block.Offset)
+	case err == nil:
+		p.verified(data.Offset)
 		p.advance(s)
-	case !p.askAgain(s, j.block.Data, j.err):
-		p.fail(s, j.err)
+	case !p.askAgain(s, data, err):
+		p.fail(s, err)
 	}
 }
 

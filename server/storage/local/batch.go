@@ -10,7 +10,9 @@ import (
 
 // StoreEach implements [storage.Storage], in the steps of Create and Commit, each for
 // all files before the next: so they wait for the disk together, and a directory is
-// looked up once for those in it.
+// looked up once for those in it. Where the system can, a file is made without a name
+// in the directory that it is for, which costs less than a rename from another one, and
+// leaves nothing to be swept.
 func (s *Store) StoreEach(files []storage.Whole) []storage.Stored {
 	b := batch{store: s, files: make([]batchFile, len(files)), stored: make([]storage.Stored, len(files))}
 	s.gate.enter()
@@ -52,6 +54,9 @@ type batch struct {
 type batchParent struct {
 	directory
 	published bool // something was put there
+	// granted are permissions that files without a name have been found to get here:
+	// the umask, or what the directory prescribes, may keep some from them.
+	granted uint32
 }
 
 // batchFile is a file of a batch. Where it has failed, parent is nil and nothing is
@@ -59,7 +64,8 @@ type batchParent struct {
 type batchFile struct {
 	staging
 	parent    *batchParent
-	elsewhere bool // it cannot be staged where the others are
+	unnamed   bool // it has no name yet
+	elsewhere bool // it goes by itself, by Create and Commit
 }
 
 // stage makes a file, writes it, and gives it its mode and time.
@@ -82,7 +88,7 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	}
 	if err == nil {
 		f.store, f.instance, f.path, f.options = b.store, b.instance, w.Path, w.CreateOptions
-		err = f.make(w)
+		err = f.make(w, parent)
 	}
 	if err == nil {
 		if err = f.fill(w, parent); err != nil {
@@ -115,26 +121,57 @@ func (b *batch) parent(path storage.Path, make bool) (*batchParent, error) {
 	return p, nil
 }
 
-// make makes the staging file, with its mode where that is already known to be right.
-func (f *batchFile) make(w *storage.Whole) error {
+// make makes the file, with its mode where that is already known to be right.
+func (f *batchFile) make(w *storage.Whole, parent *batchParent) (err error) {
+	if f.unnamed = f.instance.unnamed; f.unnamed {
+		f.fd, err = openUnnamed(parent.fd(), f.mode(w.Attributes))
+		return err
+	}
 	f.home = place{&f.instance.directory, f.instance.nextName()}
-	err := f.store.lostIf(f.open(f.mode(w.Attributes)))
+	err = f.store.lostIf(f.open(f.mode(w.Attributes)))
 	f.elsewhere = err == errLost
 	return err
 }
 
+// fill gives the file all but its name.
 func (f *batchFile) fill(w *storage.Whole, parent *batchParent) error {
 	if len(w.Content) > 0 {
 		if _, err := f.writeAt(w.Content, 0); err != nil {
 			return err
 		}
 	}
-	return f.dress(f.fd, &parent.directory, w.Attributes, f.mode(w.Attributes))
+	if !f.unnamed {
+		return f.dress(f.fd, &parent.directory, w.Attributes, f.mode(w.Attributes))
+	}
+	if err := parent.grant(f.fd, f.mode(w.Attributes)); err != nil || w.Mtime.IsZero() {
+		return err
+	}
+	return setMtimeOf(f.fd, w.Mtime)
+}
+
+// grant gives a file that was made with a mode what it did not get of that. Its group
+// is right: it was made in its directory.
+func (p *batchParent) grant(fd int, mode uint32) error {
+	if mode&^p.granted == 0 {
+		return nil
+	}
+	var stat unix.Stat_t
+	err := retry(func() error { return unix.Fstat(fd, &stat) })
+	if err != nil {
+		return err
+	}
+	p.granted |= mode & uint32(stat.Mode)
+	if uint32(stat.Mode)&0o777 == mode {
+		return nil
+	}
+	return retry(func() error { return unix.Fchmod(fd, mode) })
 }
 
 // discard leaves nothing of a file that is not published.
 func (f *batchFile) discard() {
-	_ = f.home.unlink()
+	if !f.unnamed {
+		_ = f.home.unlink()
+	}
 	_ = unix.Close(f.fd)
 	f.parent = nil
 }
@@ -175,16 +212,43 @@ func (b *batch) publish(i int) {
 	if f.parent == nil {
 		return
 	}
-	err := f.moveTo(place{&f.parent.directory, base(f.path)})
+	target := place{&f.parent.directory, base(f.path)}
+	published, err := f.appear(target)
+	if err == nil && !published {
+		err = f.moveTo(target)
+	}
 	if err != nil {
-		if isNotExist(err) && unlinked(f.fd) {
+		switch {
+		case !isNotExist(err):
+		case !f.unnamed && unlinked(f.fd):
 			err = errLost // and not the path's fault
+		case f.options.Parents:
+			f.elsewhere = true // somebody has removed the directory, which is made again
 		}
 		b.stored[i].Err = err
 		f.discard()
 		return
 	}
 	f.parent.published = true
+}
+
+// appear gives a file without a name its own where that is free, in one step. Where it
+// is taken, the file gets one that moveTo can rename.
+func (f *batchFile) appear(target place) (published bool, err error) {
+	if !f.unnamed {
+		return false, nil
+	}
+	if f.options.IfMatch == 0 {
+		if err = linkUnnamed(f.fd, target); err == nil || err != unix.EEXIST || f.options.CreateOnly {
+			return true, err
+		}
+	}
+	f.home = place{&f.instance.directory, f.instance.nextName()}
+	if err = f.store.lostIf(linkUnnamed(f.fd, f.home)); err == nil {
+		f.unnamed = false
+	}
+	f.elsewhere = err == errLost
+	return false, err
 }
 
 // syncDirectories makes the new names durable.

@@ -21,7 +21,6 @@ type row struct {
 	size     int64 // of what was to be transferred, in bytes; 0 where that is not the question
 	passed   int64 // through the relay
 	repaired int64 // blocks
-	left     int   // part files of killed clients
 	checked  int   // files that were acknowledged before a kill, and looked at behind it
 	faults   [fault.Kinds]int64
 	statuses map[int]int64 // of clients, but 0
@@ -52,9 +51,6 @@ func (r *row) line() string {
 	}
 	if r.checked > 0 {
 		add("%d acknowledged files looked at", r.checked)
-	}
-	if r.left > 0 {
-		add("%d part files left", r.left)
 	}
 	for _, status := range slices.Sorted(maps.Keys(r.statuses)) {
 		add("status %d: %d", status, r.statuses[status])

@@ -244,8 +244,10 @@ func (p *putter) ready(ctx context.Context) error {
 // the request.
 func (p *putter) block(ctx context.Context, b *buffer, n int) error {
 	a, came, err := p.poll()
-	for ; came && err == nil; a, came, err = p.poll() {
-		err = p.again(ctx, a)
+	for came && err == nil {
+		if err = p.again(ctx, a); err == nil {
+			a, came, err = p.poll()
+		}
 	}
 	if err != nil {
 		b.free()
@@ -286,9 +288,9 @@ func (p *putter) end() protocol.End {
 // stored waits for OK.
 func (p *putter) stored(ctx context.Context) (protocol.OK, error) {
 	a, err := p.next(ctx)
-	for ; err == nil && a.opcode == protocol.OpReady; a, err = p.next(ctx) {
-		if err = p.again(ctx, a); err != nil {
-			break
+	for err == nil && a.opcode == protocol.OpReady {
+		if err = p.again(ctx, a); err == nil {
+			a, err = p.next(ctx)
 		}
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"ftpd/internal/trial"
 	"ftpd/internal/trial/fault"
+	"ftpd/protocol"
 )
 
 // damaging flips a bit in the bytes of so many blocks of one way of later
@@ -168,5 +169,30 @@ func TestPutGivesUpOnDamage(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(d.root, "f")); err == nil {
 			t.Errorf("%d bytes: it was stored", size)
 		}
+	}
+}
+
+// A server that asks for what was not sent is found out in the middle of a file too.
+func TestPutAskedForWhatItDidNotSend(t *testing.T) {
+	c := withPeer(t, peerOptions{}, func(p *peer) {
+		put := p.expect(protocol.OpPut)
+		p.send(put.Request, protocol.Ready{})
+		p.expect(protocol.OpData)
+		p.send(put.Request, protocol.Ready{Flags: protocol.ReadyAgain, Offset: 9 * bs})
+		p.pong(p.expect(protocol.OpPing))
+		p.expect(protocol.OpCancel)
+		p.drain()
+	})
+	reads := 0
+	_, err := c.Put(limit(t), "f", readerFunc(func(b []byte) (int, error) {
+		if reads++; reads == 3 { // the second block: by its PONG, READY AGAIN is there too
+			if _, err := c.Ping(limit(t)); err != nil {
+				return 0, err
+			}
+		}
+		return len(b), nil
+	}), nil)
+	if !errors.Is(err, ErrProtocol) {
+		t.Error(err)
 	}
 }

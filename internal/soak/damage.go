@@ -163,17 +163,16 @@ func (w *world) count(o outcome, faults *fault.Faults) {
 		w.row.statuses[o.status]++
 	}
 	for k := range fault.Kinds {
-		w.row.faults[k] += faults.Count(k)
+		w.row.faults[k] += faults.Count(fault.Kind(k))
 	}
 }
 
 // job is a task with files of its own.
 type job struct {
-	task   task
-	here   string
-	there  string
-	args   []string
-	source string
+	task  task
+	here  string
+	there string
+	args  []string
 }
 
 func (w *world) newJob(dir string, t task, address string, random *rand.Rand) (*job, error) {

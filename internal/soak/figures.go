@@ -64,8 +64,8 @@ func (r *row) line() string {
 // figures are those of the whole run.
 type figures struct{ rows []row }
 
-// print writes the table of all parts.
-func (f *figures) print(out io.Writer) {
+// write writes the table of all parts.
+func (f *figures) write(out io.Writer) {
 	total := row{statuses: map[int]int64{}}
 	for i := range f.rows {
 		r := &f.rows[i]

@@ -69,7 +69,7 @@ func (s *soak) run(ctx context.Context, dir string) (err error) {
 		s.figures.rows = append(s.figures.rows, w.row)
 		s.printf("%s\n", w.row.line())
 	}
-	s.figures.print(s.out)
+	s.figures.write(s.out)
 	return nil
 }
 

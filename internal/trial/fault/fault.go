@@ -24,8 +24,10 @@ const (
 	Truncate              // the connection ends in the middle of it
 	Reorder               // it comes behind the next one
 	Delay                 // it comes later, and so does all that follows
-	Kinds                 // how many there are
 )
+
+// Kinds is how many kinds there are.
+const Kinds = int(Delay) + 1
 
 // String returns the name of the kind, in lower case.
 func (k Kind) String() string {
@@ -56,7 +58,7 @@ type Faults struct {
 func New(plan Plan) *Faults {
 	if plan.Kinds == nil {
 		for k := range Kinds {
-			plan.Kinds = append(plan.Kinds, k)
+			plan.Kinds = append(plan.Kinds, Kind(k))
 		}
 	}
 	if !plan.Up && !plan.Down {
@@ -71,7 +73,7 @@ func (f *Faults) Count(k Kind) int64 { return f.counts[k].Load() }
 // Total returns how many faults there were so far.
 func (f *Faults) Total() (n int64) {
 	for k := range Kinds {
-		n += f.Count(k)
+		n += f.Count(Kind(k))
 	}
 	return n
 }

@@ -49,7 +49,7 @@ func through(t *testing.T, f *Faults, b []byte, size int) ([]byte, error) {
 // seed does not.
 func TestSeedRepeats(t *testing.T) {
 	b, _ := stream()
-	for kind := range Kinds {
+	for kind := range Kind(Kinds) {
 		plan := Plan{Seed: 7, Every: 300, Kinds: []Kind{kind}, Delay: time.Microsecond}
 		want, _ := through(t, New(plan), bytes.Clone(b), len(b))
 		for _, size := range []int{1, 19, 100, 4096} {
@@ -69,7 +69,7 @@ func TestSeedRepeats(t *testing.T) {
 // Each kind does to a stream what it is named for.
 func TestKinds(t *testing.T) {
 	b, _ := stream()
-	for kind := range Kinds {
+	for kind := range Kind(Kinds) {
 		f := New(Plan{Seed: 3, Every: 1, Most: 1, Skip: 5, Kinds: []Kind{kind}, Delay: time.Microsecond})
 		got, err := through(t, f, bytes.Clone(b), 512)
 		if f.Count(kind) != 1 || f.Total() != 1 {

@@ -1,14 +1,16 @@
 package session
 
 import (
+	"unique"
+
 	"ftpd/protocol"
 	"ftpd/server/reactor"
 )
 
 // hello answers the greeting.
 func (s *Session) hello(_ uint32, m protocol.Hello) error {
-	s.agent = m.Agent
-	s.inFlight = min(int(m.InFlight), s.config.InFlight)
+	s.agent = unique.Make(m.Agent)
+	s.inFlight = int32(min(int(m.InFlight), s.config.InFlight))
 	reply(s, 0, protocol.Welcome{
 		InFlight:  uint16(s.config.InFlight),
 		Features:  s.config.Features,
@@ -22,10 +24,10 @@ func (s *Session) hello(_ uint32, m protocol.Hello) error {
 // ping answers, unless something before it was lost on the way: a request whose
 // frames never came would be waited for without an end.
 func (s *Session) ping(id uint32, m protocol.Ping) error {
-	if err := m.InPlace(s.decoder.Taken()); err != nil {
+	read, written := s.link.Counts()
+	if err := m.InPlace(uint64(read) - uint64(s.decoder.Buffered())); err != nil {
 		return err
 	}
-	_, written := s.link.Counts()
 	reply(s, id, protocol.Pong{Position: uint64(written) + uint64(s.link.Queued()), Content: m.Content})
 	return nil
 }

@@ -174,9 +174,11 @@ func (p *part) data(ctx context.Context, a arrival) error {
 			len(m.Bytes), m.Offset, g.next, g.end)
 	}
 	if !m.Verify() {
-		if err := p.fetchAgain(ctx, &m); err != nil {
+		again := m // a copy, so that the block of every other frame costs no allocation
+		if err := p.fetchAgain(ctx, &again); err != nil {
 			return err
 		}
+		m = again
 	}
 	if n, err := g.w.Write(m.Bytes); err != nil {
 		return writeError(g.w, err)

@@ -11,6 +11,7 @@ RUNS        ?= 5
 PEERFLAGS   ?=
 BENCHDIR    ?= docs/benchmarks
 IOFLAGS     ?=
+SOAKFLAGS   ?=
 IDLE        ?= 1000,10000
 
 LINT_VERSION := v2.15.0
@@ -159,6 +160,11 @@ cover: ## total coverage, and bin/cover.html
 .PHONY: demo
 demo: build ## put a large file and a tree, get them back, compare
 	@go run ./internal/demo -bin $(BIN)
+
+.PHONY: soak
+soak: build ## kill, damage and change what is transferred, for ten minutes at most, and print the figures; SOAKFLAGS=
+	@go build -o $(BIN)/soak ./internal/soak
+	@$(BIN)/soak -bin $(BIN) $(SOAKFLAGS)
 
 .PHONY: clean
 clean: ## remove what was built

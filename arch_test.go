@@ -78,6 +78,8 @@ var arrows = []arrow{
 
 	{from: "internal/command", modules: []string{cli}},
 	{from: "internal/trial"},
+	{from: "internal/trial/fault", project: []string{"internal/trial", "protocol"}},
+	{from: "internal/soak", project: []string{"internal/trial", "internal/trial/fault"}},
 	{from: "internal/demo", project: []string{"internal/trial"}},
 	{from: "internal/tally"},
 	{

@@ -34,7 +34,7 @@ func (t *treeGetter) arrive(f *flight) bool {
 		a := f.came[last]
 		a.buffer = nil // it is needed for longer
 		var err error
-		if over, err = f.reply(a); err != nil {
+		if over, err = f.reply(t.ctx, a); err != nil {
 			return false
 		}
 	}

@@ -83,6 +83,7 @@ func greet(ctx context.Context, in *receiver, address string, o *Options) (Serve
 	})
 	defer stop()
 	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: uint16(o.InFlight), Agent: o.Agent})
+	in.hello = len(hello)
 	if _, err := in.conn.Write(hello); err != nil && ctx.Err() != nil {
 		return Server{}, ctx.Err()
 	} // any other failure shows in reading, with what the server may have said

@@ -44,7 +44,7 @@ func (c *conn) ping(nonce uint64) <-chan struct{} {
 	if answered == nil {
 		answered = make(chan struct{})
 		c.pings[nonce] = answered
-		c.sender.message(0, protocol.Ping{Content: binary.BigEndian.AppendUint64(nil, nonce)})
+		c.sender.ping(binary.BigEndian.AppendUint64(nil, nonce))
 	}
 	return answered
 }

@@ -51,7 +51,7 @@ func newConn(in *receiver, server Server, timeout time.Duration, limits limits) 
 		server:   server,
 		limits:   limits,
 		in:       in,
-		sender:   newSender(),
+		sender:   newSender(in.hello),
 		slots:    make(chan struct{}, server.InFlight),
 		joined:   make(chan struct{}, 1),
 		dead:     make(chan struct{}),
@@ -82,7 +82,7 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 		c.watch.start()
 	}
 	signal(c.joined)
-	if err := c.slot(ctx); err != nil {
+	if err := c.slot(ctx, r.now); err != nil {
 		c.open.Add(-1)
 		return r.wrap(err)
 	}
@@ -97,12 +97,19 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 	return nil
 }
 
-// slot waits until one more request may be in flight.
-func (c *conn) slot(ctx context.Context) error {
+// errNoSlot is that no more requests may be in flight now.
+var errNoSlot = errors.New("as many requests are in flight as may be")
+
+// slot takes the place of one more request in flight, for which it waits unless
+// that is to be now.
+func (c *conn) slot(ctx context.Context, now bool) error {
 	select {
 	case c.slots <- struct{}{}:
 		return nil
 	default:
+	}
+	if now {
+		return errNoSlot
 	}
 	c.sender.wake() // what is queued may have to leave before one is free
 	select {
@@ -187,9 +194,21 @@ func (c *conn) sent(r *request) {
 	defer c.mu.Unlock()
 	if r.sending {
 		r.sending = false
-		if r.delivered {
+		if r.delivered && !r.owing() {
 			c.forget(r)
 		}
+	}
+}
+
+// repaid tells that a block is queued which the server had asked for again.
+func (c *conn) repaid(r *request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.cancelled {
+		return
+	}
+	if r.owes--; r.delivered && !r.owing() {
+		c.forget(r)
 	}
 }
 
@@ -197,12 +216,12 @@ func (c *conn) sent(r *request) {
 func (c *conn) cancel(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.cancelled || r.final && !r.sending {
+	if r.cancelled || r.final && !r.owing() {
 		return
 	}
 	r.cancelled = true
 	c.sender.message(r.id, protocol.Cancel{})
-	if r.sending = false; r.delivered {
+	if r.sending, r.owes = false, 0; r.delivered {
 		c.forget(r)
 	}
 }

@@ -107,7 +107,7 @@ func TestPatience(t *testing.T) {
 		sum := p.expect(protocol.OpSum)
 		for pings < 5 {
 			f := p.expect(protocol.OpPing)
-			p.send(f.Request, protocol.Pong{Content: f.Payload})
+			p.pong(f)
 			pings++
 		}
 		p.send(sum.Request, end([]byte("x")))
@@ -117,7 +117,7 @@ func TestPatience(t *testing.T) {
 				return
 			}
 			if f.Opcode == protocol.OpPing {
-				p.send(f.Request, protocol.Pong{Content: f.Payload})
+				p.pong(f)
 			}
 		}
 	})
@@ -143,13 +143,13 @@ func TestPingWhileSourceRests(t *testing.T) {
 				p.expect(protocol.OpData)
 				for range 3 {
 					f := p.expect(protocol.OpPing)
-					p.send(f.Request, protocol.Pong{Content: f.Payload})
+					p.pong(f)
 				}
 				_ = w.Close() // never fails
 				for f, ok := p.next(); ok; f, ok = p.next() {
 					switch f.Opcode {
 					case protocol.OpPing:
-						p.send(f.Request, protocol.Pong{Content: f.Payload})
+						p.pong(f)
 					case protocol.OpEnd:
 						p.send(put.Request, protocol.OK{Count: protocol.BlockSize + 1})
 					}

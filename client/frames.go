@@ -21,7 +21,7 @@ func violation(format string, args ...any) *Error {
 // broken is violation for what protocol found.
 func broken(err error) *Error {
 	if found, ok := errors.AsType[*protocol.ProtocolError](err); ok {
-		return &Error{Op: "connection", Code: found.Code, Message: found.Message}
+		return &Error{Op: "connection", Code: found.Code, Retry: found.Code == protocol.Integrity, Message: found.Message}
 	}
 	return violation("%v", err)
 }
@@ -51,7 +51,14 @@ func (c *conn) frames() error {
 func (c *conn) connectionFrame(f protocol.Frame) error {
 	switch f.Opcode {
 	case protocol.OpPong:
-		return c.pong(f.Payload)
+		m, err := protocol.Decode[protocol.Pong](f)
+		if err == nil {
+			err = m.InPlace(c.in.decoder.Taken())
+		}
+		if err != nil {
+			return broken(err)
+		}
+		return c.pong(m.Content)
 	case protocol.OpGoaway:
 		m, err := protocol.Decode[protocol.Goaway](f)
 		if err != nil {
@@ -161,6 +168,9 @@ func (c *conn) route(f protocol.Frame) (r *request, final bool, err error) {
 		return nil, false, violation("%s is no answer to %s", f.Opcode, r.op)
 	}
 	r.final = final
+	if f.Opcode == protocol.OpReady && f.Flags&protocol.ReadyAgain != 0 && !r.cancelled {
+		r.owes++
+	}
 	if r.cancelled {
 		if r.late += len(f.Payload) + frameCost; r.late > c.limits.lateMost {
 			return nil, false, violation("%s goes on after CANCEL", r.op)
@@ -174,7 +184,7 @@ func (c *conn) finish(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.delivered = true
-	if !r.sending {
+	if !r.owing() {
 		c.forget(r)
 	}
 }
@@ -182,7 +192,7 @@ func (c *conn) finish(r *request) {
 // awaitGet waits until the caller of a GET has taken some of what has come.
 // When it does not, and soon where others wait, it is set aside.
 func (c *conn) awaitGet(r *request, waiting int) {
-	if waiting > c.limits.getAhead && !c.taken(r, c.limits.getAhead, c.limits.patience) {
+	if waiting > c.limits.getAhead && r.ahead() > c.limits.getAhead && !c.taken(r, c.limits.getAhead, c.limits.patience) {
 		r.inbox.end(setAside)
 		c.cancel(r)
 	}
@@ -206,7 +216,7 @@ func (c *conn) taken(r *request, limit int, shared time.Duration) bool {
 	c.watch.held.Store(true)
 	defer c.watch.held.Store(false)
 	begun := time.Now()
-	for r.inbox.waiting() > limit {
+	for r.ahead() > limit {
 		left := c.limits.patienceAlone - time.Since(begun)
 		if c.open.Load() > 1 {
 			left += shared - c.limits.patienceAlone

@@ -53,6 +53,10 @@ type getter struct {
 	moved  func(int64)
 	wrote  func(digest protocol.Digest, n int) // called for each block that was written; may be nil
 
+	now      bool  // fail with errNoSlot where no more requests may be in flight
+	damaged  int   // how often the next block has come damaged
+	repaired int64 // blocks that came damaged and were fetched again
+
 	w    io.Writer // nil until begin was called
 	end  uint64    // of the range, once w is there
 	info Info
@@ -62,7 +66,7 @@ type getter struct {
 func (g *getter) run(ctx context.Context) (Result, error) {
 	begun := time.Now()
 	for {
-		p := part{g: g, request: request{conn: g.conn, op: "get", path: g.path, replies: &getReplies}}
+		p := part{g: g, request: request{conn: g.conn, op: "get", path: g.path, replies: &getReplies, now: g.now}}
 		if err := p.run(ctx); err == nil {
 			break
 		} else if !errors.Is(err, errSetAside) {
@@ -75,7 +79,7 @@ func (g *getter) run(ctx context.Context) (Result, error) {
 // result tells of a GET that has ended well.
 func (g *getter) result(begun time.Time) Result {
 	return Result{
-		Path: g.path, Size: int64(g.tree.Size()), Mtime: g.info.Mtime, Mode: g.info.Mode,
+		Path: g.path, Size: int64(g.tree.Size()), Repaired: g.repaired, Mtime: g.info.Mtime, Mode: g.info.Mode,
 		ETag: g.info.ETag, Digest: g.tree.Sum(), Duration: time.Since(begun),
 	}
 }
@@ -110,20 +114,20 @@ func (p *part) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if over, err := p.reply(a); over || err != nil {
+		if over, err := p.reply(ctx, a); over || err != nil {
 			return err
 		}
 	}
 }
 
 // reply handles one reply, and reports whether it was the last.
-func (p *part) reply(a arrival) (over bool, err error) {
+func (p *part) reply(ctx context.Context, a arrival) (over bool, err error) {
 	switch {
 	case a.opcode == protocol.OpMeta && !p.started:
 		p.started = true
 		return false, p.head(a)
 	case a.opcode == protocol.OpData && p.started:
-		err := p.data(a)
+		err := p.data(ctx, a)
 		a.buffer.free()
 		return false, err
 	case a.opcode == protocol.OpEnd && p.started:
@@ -159,7 +163,7 @@ func (p *part) head(a arrival) error {
 }
 
 // data takes a block, which has to be the next one, verifies and writes it.
-func (p *part) data(a arrival) error {
+func (p *part) data(ctx context.Context, a arrival) error {
 	m, err := decode[protocol.Data](&p.request, a)
 	if err != nil {
 		return err
@@ -170,7 +174,11 @@ func (p *part) data(a arrival) error {
 			len(m.Bytes), m.Offset, g.next, g.end)
 	}
 	if !m.Verify() {
-		return p.errorf(protocol.Integrity, "the block at %d arrived damaged", m.Offset)
+		again := m // a copy, so that the block of every other frame costs no allocation
+		if err := p.fetchAgain(ctx, &again); err != nil {
+			return err
+		}
+		m = again
 	}
 	if n, err := g.w.Write(m.Bytes); err != nil {
 		return writeError(g.w, err)

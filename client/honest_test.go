@@ -51,7 +51,7 @@ func (h *honest) serve() {
 		case protocol.OpBye:
 			continue
 		case protocol.OpPing:
-			h.send(f.Request, protocol.Pong{Content: f.Payload})
+			h.pong(f)
 		case protocol.OpPut:
 			h.enter()
 			h.put(f)

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -98,6 +99,12 @@ func first(then func(p *peer, id uint32)) func(p *peer) {
 	}
 }
 
+// header is that of a frame of request 1, with its checks.
+func header(version, opcode byte, length uint32) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{version, opcode, 0, 0, 0, 0, 0, 1}, length)
+	return protocol.Seal(append(b, make([]byte, 8)...))
+}
+
 func end(b []byte) protocol.End {
 	return protocol.End{Size: uint64(len(b)), ETag: 7, Algorithm: protocol.XXH3Tree, Digest: treeOf(b)}
 }
@@ -128,16 +135,26 @@ func hostileConnections() []hostile {
 		{"wrong kind of reply", first(func(p *peer, id uint32) { p.send(id, protocol.OK{}) }), callStat, ErrProtocol, false},
 		{"READY to a GET", first(func(p *peer, id uint32) { p.send(id, protocol.Ready{}) }), callGet, ErrProtocol, false},
 		{"frame of the other side", first(func(p *peer, id uint32) { p.send(id, protocol.Stat{Path: "x"}) }), callStat, ErrProtocol, false},
-		{"unknown opcode", first(func(p *peer, id uint32) { p.raw([]byte{1, 0x77, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}) }), callStat, ErrProtocol, false},
-		{"another version", first(func(p *peer, id uint32) { p.raw([]byte{2, 0x44, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}) }), callStat, ErrUnsupported, false},
-		{"oversize frame", first(func(p *peer, id uint32) { p.raw([]byte{1, 0x21, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}) }), callGet, ErrProtocol, false},
+		{"unknown opcode", first(func(p *peer, id uint32) { p.raw(header(1, 0x77, 0)) }), callStat, ErrProtocol, false},
+		{"another version", first(func(p *peer, id uint32) { p.raw(header(2, 0x44, 0)) }), callStat, ErrUnsupported, false},
+		{"oversize frame", first(func(p *peer, id uint32) { p.raw(header(1, 0x21, 1<<32-1)) }), callGet, ErrProtocol, false},
+		{"a header with a flipped bit", first(func(p *peer, id uint32) {
+			b := protocol.Append(nil, id, metaOfFile(nil))
+			b[3] ^= 1
+			p.raw(b)
+		}), callStat, ErrIntegrity, false},
+		{"a reply with a flipped bit", first(func(p *peer, id uint32) {
+			b := protocol.Append(nil, id, metaOfFile(nil))
+			b[protocol.HeaderLen+3] ^= 1
+			p.raw(b)
+		}), callStat, ErrIntegrity, false},
 		{"random bytes", first(func(p *peer, id uint32) { p.raw([]byte("HTTP/1.1 400 Bad Request\r\n")) }), callStat, ErrUnsupported, false},
 		{"META with a kind of its own", first(func(p *peer, id uint32) { p.send(id, protocol.Meta{Kind: 9}) }), callStat, ErrProtocol, false},
 		{"END with another algorithm", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: 3}) }), callGet, ErrProtocol, false},
 		{"END of a GET by SHA-256", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: protocol.SHA256}) }), callGet, ErrProtocol, false},
 		{"END of a SUM by another algorithm", first(func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: protocol.SHA256}) }), callSum, ErrProtocol, false},
 		{"error of the connection", first(func(p *peer, _ uint32) { p.fail(0, protocol.Busy) }), callStat, ErrBusy, false},
-		{"PONG without PING", first(func(p *peer, _ uint32) { p.send(0, protocol.Pong{Content: make([]byte, 8)}) }), callStat, ErrProtocol, false},
+		{"PONG without PING", first(func(p *peer, _ uint32) { p.send(0, protocol.Pong{Position: p.sent, Content: make([]byte, 8)}) }), callStat, ErrProtocol, false},
 		{"GOAWAY twice", first(func(p *peer, _ uint32) {
 			p.send(0, protocol.Goaway{Code: protocol.Busy})
 			p.send(0, protocol.Goaway{Code: protocol.Busy})
@@ -156,8 +173,16 @@ func hostileGets() []hostile {
 		{"END before META", first(func(p *peer, id uint32) { p.send(id, end(nil)) }), callGet, ErrProtocol, true},
 		{"META twice", get(5, func(p *peer, id uint32) { p.send(id, metaOfFile(nil)) }), callGet, ErrProtocol, true},
 		{"META of a directory", first(func(p *peer, id uint32) { p.send(id, protocol.Meta{Kind: protocol.Directory}) }), callGet, ErrProtocol, true},
-		{"a damaged block", get(4, func(p *peer, id uint32) {
-			p.send(id, protocol.Data{Digest: protocol.BlockDigest([]byte("good")), Bytes: []byte("evil")})
+		{"a block damaged time and again", get(4, func(p *peer, id uint32) {
+			evil := protocol.Data{Digest: protocol.BlockDigest([]byte("good")), Bytes: []byte("evil")}
+			for p.send(id, evil); ; p.send(id, evil) {
+				f, ok := p.next()
+				if !ok || f.Opcode != protocol.OpGet {
+					return
+				}
+				id = f.Request
+				p.send(id, metaOfFile(make([]byte, 4)))
+			}
 		}), callGet, ErrIntegrity, true},
 		{"a gap", get(3*bs, func(p *peer, id uint32) {
 			p.data(id, 0, bytesOf(bs))
@@ -204,6 +229,21 @@ func hostilePuts() []hostile {
 				p.send(id, protocol.Ready{})
 			}
 		}), callPutSlow, ErrProtocol, false},
+		{"a block again that was not sent", first(func(p *peer, id uint32) {
+			p.send(id, protocol.Ready{})
+			p.expect(protocol.OpData)
+			p.send(id, protocol.Ready{Flags: protocol.ReadyAgain, Offset: 2 * bs})
+		}), callPutBig, ErrProtocol, true},
+		{"a block again and again", first(func(p *peer, id uint32) {
+			for p.send(id, protocol.Ready{}); ; p.send(id, protocol.Ready{Flags: protocol.ReadyAgain}) {
+				if f, ok := p.next(); !ok || f.Opcode == protocol.OpCancel {
+					return
+				}
+			}
+		}), callPutBig, ErrProtocol, true},
+		{"a block again before the first", first(func(p *peer, id uint32) {
+			p.send(id, protocol.Ready{Flags: protocol.ReadyAgain})
+		}), callPutBig, ErrProtocol, true},
 		{"OK for fewer bytes", first(func(p *peer, id uint32) { p.send(id, protocol.OK{Count: 4}) }), callPut, ErrIntegrity, true},
 	}
 }
@@ -220,7 +260,7 @@ func hostileLists() []hostile {
 		{"entry cut short", first(func(p *peer, id uint32) {
 			b := protocol.Append(nil, id, protocol.Entries{List: []protocol.Entry{{Path: "x", Meta: metaOfFile(nil)}}})
 			b[11]-- // the length in the header
-			p.raw(b[:len(b)-1])
+			p.raw(protocol.Seal(b[:len(b)-1]))
 		}), callList, ErrProtocol, false},
 	}
 }
@@ -269,7 +309,7 @@ func TestGreeting(t *testing.T) {
 		{"short line", func(p *peer) { p.raw([]byte("220 ok\r\n")) }, ErrUnsupported, ""},
 		{"busy", func(p *peer) { p.fail(0, protocol.Busy) }, ErrBusy, "the script says so"},
 		{"shutting down", func(p *peer) { p.send(0, away) }, ErrShuttingDown, "the server is shutting down"},
-		{"GOAWAY without a code", func(p *peer) { p.raw([]byte{1, 0x48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0}) }, ErrProtocol, ""},
+		{"GOAWAY without a code", func(p *peer) { p.send(0, protocol.Goaway{}) }, ErrProtocol, ""},
 		{"other block size", func(p *peer) { w := welcome; w.BlockSize = 1 << 20; p.send(0, w) }, ErrProtocol, ""},
 		{"none in flight", func(p *peer) { w := welcome; w.InFlight = 0; p.send(0, w) }, ErrProtocol, ""},
 		{"a reply", func(p *peer) { p.send(1, protocol.OK{}) }, ErrProtocol, ""},

@@ -86,6 +86,7 @@ type Result struct {
 	Size      int64  // in bytes, those that were resumed among them
 	Resumed   int64  // bytes that an earlier run had transferred, and this one did not again
 	Restarted bool   // an earlier run had transferred a part of another version, which was given up
+	Repaired  int64  // blocks that arrived damaged, at either end, and were transferred again
 	Mtime     time.Time
 	Mode      fs.FileMode
 	ETag      uint64          // of the file on the server

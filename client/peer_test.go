@@ -19,7 +19,8 @@ type peer struct {
 	decoder protocol.Decoder
 
 	writing sync.Mutex
-	chunk   int // bytes of one write; 0 is all
+	sent    uint64 // bytes
+	chunk   int    // bytes of one write; 0 is all
 }
 
 // peerOptions are how a peer is reached; the zero value is the default.
@@ -135,6 +136,20 @@ func (p *peer) send(request uint32, m protocol.Message) { p.raw(protocol.Append(
 func (p *peer) raw(b []byte) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
+	p.write(b)
+}
+
+// pong answers a PING.
+func (p *peer) pong(f protocol.Frame) {
+	m := decoded[protocol.Ping](p, f)
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	p.write(protocol.Append(nil, f.Request, protocol.Pong{Position: p.sent, Content: m.Content}))
+}
+
+// write writes under the lock.
+func (p *peer) write(b []byte) {
+	p.sent += uint64(len(b))
 	for len(b) > 0 {
 		n := len(b)
 		if p.chunk > 0 {

@@ -35,19 +35,29 @@ func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions,
 	if o.CreateOnly && o.IfMatch != 0 {
 		return Result{}, &Error{Op: "put", Path: path, Code: protocol.Invalid, Message: "a new file has no etag to match"}
 	}
-	p := putter{
-		request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
-		source:  s,
-		moved:   progress.Moved,
+	m := putMessage(path, s, o)
+	once := func() (*putter, protocol.OK, error) {
+		p := &putter{
+			request: request{conn: c.conn, op: "put", path: path, replies: &putReplies},
+			source:  s,
+			moved:   progress.Moved,
+			skipped: func(n int64) { progress.Expect(0, -n) },
+		}
+		ok, err := p.run(ctx, m)
+		return p, ok, err
 	}
-	p.skipped = func(n int64) { progress.Expect(0, -n) }
-	ok, err := p.run(ctx, putMessage(path, s, o))
+	p, ok, err := once()
+	repaired := int64(0)
+	for ; err != nil && p.eagerly && repaired < mostDamaged-1 && p.damaged(err) && s.rewind(); repaired++ {
+		progress.Expect(0, max(0, s.size)) // it was sent in vain
+		p, ok, err = once()
+	}
 	if err != nil {
 		return Result{}, p.leave(ctx, err)
 	}
 	result := Result{
-		Path: path, Size: s.read, Resumed: p.resumed, Restarted: p.restarted, Mtime: o.Mtime, Mode: o.Mode.Perm(),
-		ETag: uint64(ok.ETag), Duration: time.Since(begun),
+		Path: path, Size: s.read, Resumed: p.resumed, Restarted: p.restarted, Repaired: repaired + p.repaired,
+		Mtime: o.Mtime, Mode: o.Mode.Perm(), ETag: uint64(ok.ETag), Duration: time.Since(begun),
 	}
 	if p.resumed == 0 { // else it is not known here
 		result.Digest = p.tree.Sum()
@@ -86,6 +96,9 @@ type putter struct {
 	resumable bool          // the server may keep what it has
 	resumed   int64         // bytes that the server had
 	restarted bool          // the server had another version
+	eagerly   bool          // all was sent at once
+	answered  bool          // OK has come
+	repaired  int64         // blocks that were asked for again
 	skipped   func(n int64) // told of what need not be sent
 }
 
@@ -116,6 +129,7 @@ func (p *putter) run(ctx context.Context, m protocol.Put) (protocol.OK, error) {
 	defer p.abandon() // also when the reader panics
 	if last {
 		m.Flags |= protocol.PutEager
+		p.eagerly = true
 		m.Size = uint64(n)
 		p.eager(m, first, n)
 	} else if err := p.stream(ctx, m, first, n); err != nil {
@@ -210,6 +224,9 @@ func (p *putter) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.Flags&protocol.ReadyAgain != 0 {
+		return p.errorf(protocol.Protocol, "the server asks again for what it was not sent")
+	}
 	p.restarted = m.Flags&protocol.ReadyRestarted != 0
 	switch {
 	case m.Offset == 0:
@@ -227,21 +244,32 @@ func (p *putter) ready(ctx context.Context) error {
 // the request.
 func (p *putter) block(ctx context.Context, b *buffer, n int) error {
 	a, came, err := p.poll()
-	if came {
-		err = p.errorf(protocol.Protocol, "the server sent %s before all was sent", a.opcode)
+	for came && err == nil {
+		if err = p.again(ctx, a); err == nil {
+			a, came, err = p.poll()
+		}
 	}
 	if err != nil {
 		b.free()
 		return err
 	}
-	if err := p.conn.sender.data(ctx, p.conn.dead, p.frame(b, n), b); err != nil {
-		if ctx.Err() == nil {
-			err = p.conn.cause()
-		}
-		return p.wrap(err)
+	if err := p.data(ctx, p.frame(b, n), b); err != nil {
+		return err
 	}
 	p.moved(int64(n))
 	return nil
+}
+
+// data queues a DATA frame, which lies in b.
+func (p *putter) data(ctx context.Context, frame []byte, b *buffer) error {
+	err := p.conn.sender.data(ctx, p.conn.dead, frame, b)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil {
+		err = p.conn.cause()
+	}
+	return p.wrap(err)
 }
 
 // frame makes a DATA frame around the n bytes that were read into b.
@@ -260,12 +288,18 @@ func (p *putter) end() protocol.End {
 // stored waits for OK.
 func (p *putter) stored(ctx context.Context) (protocol.OK, error) {
 	a, err := p.next(ctx)
+	for err == nil && a.opcode == protocol.OpReady {
+		if err = p.again(ctx, a); err == nil {
+			a, err = p.next(ctx)
+		}
+	}
 	if err != nil {
 		return protocol.OK{}, err
 	}
 	if a.opcode != protocol.OpOK {
 		return protocol.OK{}, p.errorf(protocol.Protocol, "the server sent %s out of turn", a.opcode)
 	}
+	p.answered = true
 	ok, err := decode[protocol.OK](&p.request, a)
 	if err == nil && ok.Count != p.tree.Size() {
 		err = p.errorf(protocol.Integrity, "the server stored %d bytes, and not %d", ok.Count, p.tree.Size())

@@ -44,8 +44,12 @@ type request struct {
 	// removes or digests, or it waits for this side to read a file.
 	patient atomic.Bool
 
+	now   bool         // begin fails with errNoSlot rather than that it waits
+	spare atomic.Int64 // bytes of an inbox that wait with good reason
+
 	// Guarded by conn.mu.
 	sending   bool // a PUT whose END or CANCEL is not yet queued
+	owes      int  // blocks that the server has asked for again, whose DATA is not yet queued
 	final     bool // the last reply has come
 	delivered bool // and is in the inbox: the request is over once it is not sending
 	cancelled bool // CANCEL is queued, and the caller has gone
@@ -56,6 +60,12 @@ type request struct {
 func (r *request) errorf(code protocol.Code, format string, args ...any) *Error {
 	return &Error{Op: r.op, Path: r.path, Code: code, Retry: code == protocol.Integrity, Message: fmt.Sprintf(format, args...)}
 }
+
+// owing reports that the server waits for more of a PUT. conn.mu is held.
+func (r *request) owing() bool { return r.sending || r.owes > 0 }
+
+// ahead returns how many bytes wait for the caller, who could have taken them.
+func (r *request) ahead() int { return r.inbox.waiting() - int(r.spare.Load()) }
 
 // wrap gives an error of the connection or of a context its place.
 func (r *request) wrap(err error) error {

@@ -33,6 +33,7 @@ type sender struct {
 	mu      sync.Mutex
 	pieces  []piece
 	bytes   int           // in pieces and being written
+	queued  uint64        // bytes that were queued so far
 	ending  bool          // nothing more comes
 	room    chan struct{} // holds a token when bytes has fallen below sendAhead and somebody waits
 	waiting int           // how many wait for room
@@ -40,14 +41,23 @@ type sender struct {
 	ended   chan struct{} // closed when run is over
 }
 
-func newSender() *sender {
-	return &sender{room: make(chan struct{}, 1), ready: make(chan struct{}, 1), ended: make(chan struct{})}
+// newSender returns the queue of a connection on which so many bytes were sent.
+func newSender(sent int) *sender {
+	return &sender{queued: uint64(sent), room: make(chan struct{}, 1), ready: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // message queues the frame of m. It never waits: such frames are small, and
 // each request has but a few.
 func (s *sender) message(request uint32, m protocol.Message) {
 	s.line(request, m)
+	s.wake()
+}
+
+// ping queues a PING, which tells how many bytes precede it.
+func (s *sender) ping(content []byte) {
+	s.mu.Lock()
+	s.append(0, protocol.Ping{Position: s.queued, Content: content})
+	s.mu.Unlock()
 	s.wake()
 }
 
@@ -137,11 +147,13 @@ func (s *sender) append(request uint32, m protocol.Message) {
 	n := len(last.b)
 	last.b = protocol.Append(last.b, request, m)
 	s.bytes += len(last.b) - n
+	s.queued += uint64(len(last.b) - n)
 }
 
 // add queues a piece, as it is or copied.
 func (s *sender) add(b []byte, owner *buffer) {
 	s.bytes += len(b)
+	s.queued += uint64(len(b))
 	if len(b) > joinBelow {
 		s.pieces = append(s.pieces, piece{b: b, buffer: owner})
 		return

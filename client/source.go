@@ -20,7 +20,8 @@ type source struct {
 	size  int64       // in bytes, or sizeUnknown
 	info  os.FileInfo // what the file was at first; nil if r is no regular file
 	file  *os.File    // r, if it is a regular file
-	start int64       // where in the file it began
+	seeks rereadable  // r, if it can be read again
+	start int64       // where in r it began
 	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
 	ahead [1]byte     // the byte behind the last block, if held
@@ -32,6 +33,7 @@ func newSource(r io.Reader, size int64) (*source, error) {
 	s := &source{r: r, name: nameOf(r), size: size}
 	if size != 0 {
 		s.size = max(size, sizeUnknown)
+		s.seekable()
 		return s, nil
 	}
 	s.size = sizeUnknown
@@ -41,8 +43,41 @@ func newSource(r io.Reader, size int64) (*source, error) {
 	case *os.File:
 		return s, s.learn(r)
 	}
+	s.seekable()
 	return s, nil
 }
+
+// rereadable is what can be read again.
+type rereadable interface {
+	io.Seeker
+	io.ReaderAt
+}
+
+// seekable finds out whether what is in memory can be read again.
+func (s *source) seekable() {
+	seeker, ok := s.r.(rereadable)
+	if _, file := s.r.(*os.File); !ok || file { // a pipe or a device is read once
+		return
+	}
+	if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+		s.seeks, s.start = seeker, at
+	}
+}
+
+// readAgain fills b with what came at an offset before.
+func (s *source) readAgain(b []byte, offset int64) error {
+	n, err := s.seeks.ReadAt(b, s.start+offset)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		err = errResized
+	}
+	return localError("read", s.name, err)
+}
+
+// rewind goes back to where the reading began, where that can be.
+func (s *source) rewind() bool { return s.seeks != nil && s.skip(0) == nil }
 
 // learn takes the size of a regular file, from where it stands.
 func (s *source) learn(f *os.File) error {
@@ -60,16 +95,17 @@ func (s *source) learn(f *os.File) error {
 	if err != nil {
 		return localError("seek", s.name, err)
 	}
-	s.file, s.info, s.start = f, info, at
+	s.file, s.seeks, s.info, s.start = f, f, info, at
 	if info.Size() > 0 { // a file of /proc has no size, and bytes nevertheless
 		s.size = max(0, info.Size()-at)
 	}
 	return nil
 }
 
-// skip goes on behind so many bytes of a file, whatever was read by now.
+// skip goes on behind so many bytes of what can be read again, whatever was read
+// by now.
 func (s *source) skip(offset int64) error {
-	if _, err := s.file.Seek(s.start+offset, io.SeekStart); err != nil {
+	if _, err := s.seeks.Seek(s.start+offset, io.SeekStart); err != nil {
 		return localError("seek", s.name, err)
 	}
 	s.read, s.held = offset, false

@@ -30,6 +30,7 @@ type Decoder struct {
 	r, w   int // the unread bytes are buf[r:w]
 	header Header
 	parsed bool // header holds that of the frame at r
+	taken  uint64
 	err    error
 }
 
@@ -130,8 +131,8 @@ func (d *Decoder) compact() {
 func (d *Decoder) Advance(n int) { d.w += n }
 
 // Peek returns the header of the next frame without taking it, and whether
-// enough has arrived to know it. A bad header is an error as soon as its
-// twelve bytes are there.
+// enough has arrived to know it. A bad header is an error as soon as its bytes
+// are there.
 func (d *Decoder) Peek() (Header, bool, error) {
 	if d.err != nil || d.parsed {
 		return d.header, d.parsed, d.err
@@ -144,15 +145,25 @@ func (d *Decoder) Peek() (Header, bool, error) {
 	return d.header, d.parsed, d.err
 }
 
-// Next takes the next frame if it is complete. The frame is valid until the
-// next call of Space or until the buffer is used again.
+// Taken returns how many bytes the frames had that Next has returned so far.
+func (d *Decoder) Taken() uint64 { return d.taken }
+
+// Next takes the next frame if it is complete and not damaged. The frame is valid
+// until the next call of Space or until the buffer is used again.
 func (d *Decoder) Next() (Frame, bool, error) {
 	h, ok, err := d.Peek()
 	if err != nil || !ok || d.w-d.r < HeaderLen+int(h.Length) {
 		return Frame{}, false, err
 	}
 	start := d.r + HeaderLen
-	d.r = start + int(h.Length)
+	end := start + int(h.Length)
+	f := Frame{Header: h, Payload: d.buf[start:end:end]}
+	if d.err = intact(d.buf[d.r:start], h.Opcode, f.Payload); d.err != nil {
+		d.header, d.parsed = Header{}, false
+		return Frame{}, false, d.err
+	}
+	d.taken += uint64(end - d.r)
+	d.r = end
 	d.parsed = false
-	return Frame{Header: h, Payload: d.buf[start:d.r:d.r]}, true, nil
+	return f, true, nil
 }

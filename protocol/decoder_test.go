@@ -89,7 +89,7 @@ func TestDecoderGrowsFromControlToBlock(t *testing.T) {
 		t.Errorf("%d bytes did not fit", len(rest))
 	}
 	big, ok, err := d.Next()
-	if !ok || err != nil || !bytes.Equal(append(big.appendTo(nil), big.Payload...), blockFrame(5, BlockSize)) {
+	if !ok || err != nil || !bytes.Equal(Seal(append(big.appendTo(nil), big.Payload...)), blockFrame(5, BlockSize)) {
 		t.Errorf("the block came as %v, %v", ok, err)
 	}
 	if m, err := Decode[List](small); err != nil || m.Path != "before" {
@@ -187,7 +187,7 @@ func TestAttachRefusesToLoseBytes(t *testing.T) {
 	d.Attach(make([]byte, 10))
 }
 
-// The twelve bytes of a header are enough to refuse it, and it asks for no
+// The bytes of a header are enough to refuse it, and it asks for no
 // larger buffer.
 func TestOversizedLengthIsRefusedAtTheHeader(t *testing.T) {
 	for op := range opcodes {
@@ -201,7 +201,7 @@ func TestOversizedLengthIsRefusedAtTheHeader(t *testing.T) {
 			d.Attach(make([]byte, HeaderLen))
 			fill(&d, header[:HeaderLen-1], 1<<30)
 			if _, ok, err := d.Peek(); ok || err != nil {
-				t.Errorf("%s: eleven bytes gave %v, %v", Opcode(op), ok, err)
+				t.Errorf("%s: a byte less gave %v, %v", Opcode(op), ok, err)
 			}
 			fill(&d, header[HeaderLen-1:], 1<<30)
 			_, _, err := d.Next()
@@ -221,7 +221,7 @@ func headerOf(op Opcode, length uint32) []byte {
 	if row.scope == ofRequest {
 		request = 1
 	}
-	return Header{Opcode: op, Request: request, Length: length}.appendTo(nil)
+	return Seal(Header{Opcode: op, Request: request, Length: length}.appendTo(nil))
 }
 
 func TestPayloadRangeOfEveryOpcode(t *testing.T) {
@@ -250,7 +250,7 @@ func TestFlagsOfEveryOpcode(t *testing.T) {
 		for bit := range 16 {
 			header := headerOf(Opcode(op), row.minPayload)
 			binary.BigEndian.PutUint16(header[2:], 1<<bit)
-			_, err := parseHeader(header, row.from)
+			_, err := parseHeader(Seal(header), row.from)
 			if legal := row.flags&(1<<bit) != 0; (err == nil) != legal {
 				t.Errorf("%s with flag 0x%04x: %v", Opcode(op), 1<<bit, err)
 			}
@@ -262,7 +262,7 @@ func TestErrorSticks(t *testing.T) {
 	good := Append(nil, 1, Cancel{})
 	d := NewDecoder(Client)
 	d.Attach(make([]byte, ControlBuffer))
-	fill(&d, append(append(good, 1, 0xff), make([]byte, 10)...), 1<<30)
+	fill(&d, append(good, headerOf(0xff, 0)...), 1<<30)
 	if _, ok, err := d.Next(); !ok || err != nil {
 		t.Fatalf("the frame before: %v, %v", ok, err)
 	}

@@ -9,10 +9,11 @@ const (
 	DataOverhead = HeaderLen + dataPrefixLen
 )
 
-// finishFrame writes the length of the frame that begins at start and reaches
-// to the end of b.
+// finishFrame writes the length and the checks of the frame that begins at start
+// and reaches to the end of b.
 func finishFrame(b []byte, start int) []byte {
-	binary.BigEndian.PutUint32(b[start+HeaderLen-sizeofLength:], uint32(len(b)-start-HeaderLen))
+	binary.BigEndian.PutUint32(b[start+lengthAt:], uint32(len(b)-start-HeaderLen))
+	Seal(b[start:])
 	return b
 }
 
@@ -23,7 +24,7 @@ func finishFrame(b []byte, start int) []byte {
 func PutDataHeader(b []byte, request uint32, offset uint64, digest Digest, n int) {
 	b = Header{Opcode: OpData, Request: request, Length: uint32(dataPrefixLen + n)}.appendTo(b[:0:DataOverhead])
 	b = binary.BigEndian.AppendUint64(b, offset)
-	_ = append(b, digest[:]...) // in place: the room was checked above
+	Seal(append(b, digest[:]...)) // in place: the room was checked above
 }
 
 // BlockEnd returns where the piece that begins at offset ends: at the next

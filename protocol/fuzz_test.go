@@ -98,7 +98,7 @@ func FuzzMessages(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if want := append(h.appendTo(nil), payload...); !bytes.Equal(again, want) {
+		if want := Seal(append(h.appendTo(nil), payload...)); !bytes.Equal(again, want) {
 			t.Fatalf("%x was encoded again as %x", want, again)
 		}
 		if n < row.minPayload && h.Opcode != OpData {

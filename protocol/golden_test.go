@@ -60,7 +60,7 @@ func goldens(tb testing.TB, prefix string) []*golden {
 		for line := range strings.Lines(string(text)) {
 			g.parse(tb, strings.TrimSpace(line))
 		}
-		if g.from == 0 || len(g.fields) < 5 {
+		if g.from == 0 || len(g.fields) < 7 {
 			tb.Fatalf("%s: no sender or no header", file)
 		}
 		all = append(all, g)
@@ -120,7 +120,7 @@ type received struct {
 }
 
 // bytes returns the frame as it was on the wire.
-func (r received) bytes() []byte { return append(r.header.appendTo(nil), r.payload...) }
+func (r received) bytes() []byte { return Seal(append(r.header.appendTo(nil), r.payload...)) }
 
 // decodeAll feeds stream to d in reads of at most chunk() bytes, as a
 // connection does, and returns the frames and the error.
@@ -278,7 +278,7 @@ func TestStreamSplits(t *testing.T) {
 
 func TestStreamWithBlocks(t *testing.T) {
 	for _, from := range []Side{Client, Server} {
-		for _, size := range []int{1, 11, 12, 13, 1000, ControlBuffer, blockRead - 1, blockRead, BlockBuffer, 1 << 30} {
+		for _, size := range []int{1, 19, 20, 21, 1000, ControlBuffer, blockRead - 1, blockRead, BlockBuffer, 1 << 30} {
 			stream, frames := legalStream(t, from, BlockSize)
 			if size < 1000 { // a few blocks say as much
 				frames = frames[:6]
@@ -297,4 +297,28 @@ func TestStreamWithBlocks(t *testing.T) {
 func known(op Opcode) bool {
 	_, ok := op.row()
 	return ok
+}
+
+// Whatever bit of a frame is flipped, it is noticed: by the frame's checks, by the
+// digest of a block, or because what is left is of another version.
+func TestEveryFlippedBitIsNoticed(t *testing.T) {
+	for _, g := range goldens(t, "legal-") {
+		frame := g.bytes()
+		for bit := range 8 * len(frame) {
+			damaged := append([]byte(nil), frame...)
+			damaged[bit/8] ^= 1 << (bit % 8)
+			d := NewDecoder(g.sides()[0])
+			d.Attach(make([]byte, BlockBuffer))
+			d.Advance(copy(d.Space(), damaged))
+			f, ok, err := d.Next()
+			if ok && f.Opcode == OpData {
+				m, err := Decode[Data](f)
+				ok = err != nil || m.Verify()
+			}
+			broken, found := errors.AsType[*ProtocolError](err)
+			if ok || err != nil && (!found || broken.Code != Integrity && bit >= 8) {
+				t.Errorf("%s with bit %d flipped: %v", g.name, bit, err)
+			}
+		}
+	}
 }

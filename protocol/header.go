@@ -1,20 +1,29 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
 
 // Version is the first byte of every frame. It is a control character, so
 // that no text protocol can begin with it.
 const Version = 1
 
 // HeaderLen is the size of a frame's header.
-const HeaderLen = sizeofVersion + sizeofOpcode + sizeofFlags + sizeofRequest + sizeofLength
+const HeaderLen = headerCheckAt + sizeofHeaderCheck
 
 const (
-	sizeofVersion = 1
-	sizeofOpcode  = 1
-	sizeofFlags   = 2
-	sizeofRequest = 4
-	sizeofLength  = 4
+	sizeofVersion      = 1
+	sizeofOpcode       = 1
+	sizeofFlags        = 2
+	sizeofRequest      = 4
+	sizeofLength       = 4
+	sizeofPayloadCheck = 4
+	sizeofHeaderCheck  = 4
+
+	lengthAt       = sizeofVersion + sizeofOpcode + sizeofFlags + sizeofRequest
+	payloadCheckAt = lengthAt + sizeofLength
+	headerCheckAt  = payloadCheckAt + sizeofPayloadCheck
 )
 
 // Flags are the bits of a header that an opcode gives a meaning; every other
@@ -44,6 +53,8 @@ const (
 	// ReadyRestarted says that what an earlier PUT of the source left is of
 	// another version and was given up.
 	ReadyRestarted Flags = 1 << 0
+	// ReadyAgain asks for one block that came damaged, and nothing else.
+	ReadyAgain Flags = 1 << 1
 
 	// MkdirParents makes missing parents and accepts an existing directory.
 	MkdirParents Flags = 1 << 0
@@ -65,12 +76,50 @@ type Header struct {
 	Length  uint32 // of the payload, in bytes
 }
 
-// appendTo appends the twelve bytes of h.
+// appendTo appends h, with room for the checks that Seal writes.
 func (h Header) appendTo(b []byte) []byte {
 	b = append(b, Version, byte(h.Opcode))
 	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags))
 	b = binary.BigEndian.AppendUint32(b, h.Request)
-	return binary.BigEndian.AppendUint32(b, h.Length)
+	b = binary.BigEndian.AppendUint32(b, h.Length)
+	return append(b, make([]byte, sizeofPayloadCheck+sizeofHeaderCheck)...)
+}
+
+// castagnoli is the polynomial of CRC-32C, which processors compute (RFC 3720,
+// 12.1).
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Seal writes the checks of the frame that is b and returns it: of a frame that was
+// not made by Append but byte by byte. Of DATA only what precedes the bytes need be
+// there. It panics where b is shorter than a header.
+func Seal(b []byte) []byte {
+	binary.BigEndian.PutUint32(b[payloadCheckAt:], payloadCheck(Opcode(b[1]), b[HeaderLen:]))
+	binary.BigEndian.PutUint32(b[headerCheckAt:], crc32.Checksum(b[:headerCheckAt], castagnoli))
+	return b
+}
+
+// payloadCheck returns the check of a payload: of all of it, but of DATA without the
+// bytes, which have a digest.
+func payloadCheck(op Opcode, payload []byte) uint32 {
+	if op == OpData {
+		payload = payload[:min(len(payload), dataPrefixLen)]
+	}
+	return crc32.Checksum(payload, castagnoli)
+}
+
+// intact tells whether a payload is what the header in b says.
+func intact(b []byte, op Opcode, payload []byte) error {
+	if payloadCheck(op, payload) != binary.BigEndian.Uint32(b[payloadCheckAt:]) {
+		return protocolErrorf(Integrity, "%s arrived damaged", op)
+	}
+	return nil
+}
+
+// FrameLen returns the size of the frame whose header is at the start of b, as the
+// header has it, unchecked: for what looks at a stream from outside. It panics where
+// b is shorter than a header.
+func FrameLen(b []byte) int {
+	return HeaderLen + int(binary.BigEndian.Uint32(b[lengthAt:payloadCheckAt]))
 }
 
 // parseHeader reads the header at the start of b, which holds at least
@@ -79,11 +128,14 @@ func parseHeader(b []byte, from Side) (Header, error) {
 	if b[0] != Version {
 		return Header{}, protocolErrorf(Unsupported, "version %d of the protocol is not spoken here, only %d", b[0], Version)
 	}
+	if crc32.Checksum(b[:headerCheckAt], castagnoli) != binary.BigEndian.Uint32(b[headerCheckAt:]) {
+		return Header{}, protocolErrorf(Integrity, "a frame's header arrived damaged")
+	}
 	h := Header{
 		Opcode:  Opcode(b[1]),
 		Flags:   Flags(binary.BigEndian.Uint16(b[2:])),
 		Request: binary.BigEndian.Uint32(b[4:]),
-		Length:  binary.BigEndian.Uint32(b[8:]),
+		Length:  binary.BigEndian.Uint32(b[lengthAt:]),
 	}
 	return h, h.check(from)
 }

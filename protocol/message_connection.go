@@ -80,19 +80,38 @@ func (m Welcome) decode(f Frame) (Welcome, error) {
 	return m, c.finish()
 }
 
+// pingMinLen is the size of the position in PING and PONG.
+const pingMinLen = 8
+
 // Ping asks for a Pong with the same content.
 type Ping struct {
 	none
-	Content []byte // at most MaxPing bytes
+	Position uint64 // how many bytes the client has sent before this frame
+	Content  []byte // at most MaxPing bytes
 }
 
 // Opcode returns OpPing.
 func (Ping) Opcode() Opcode { return OpPing }
 
-func (m Ping) appendPayload(b []byte) []byte { return append(b, m.Content...) }
+func (m Ping) appendPayload(b []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(b, m.Position), m.Content...)
+}
+
+// InPlace returns nil where nothing that was sent before the frame was lost on the
+// way, and nothing came twice. taken is how many bytes have come up to its end: see
+// Decoder.Taken.
+func (m Ping) InPlace(taken uint64) error { return inPlace(OpPing, m.Position, m.Content, taken) }
+
+func inPlace(op Opcode, position uint64, content []byte, taken uint64) error {
+	if came := taken - uint64(HeaderLen+pingMinLen+len(content)); came != position {
+		return protocolErrorf(Integrity, "%d bytes came before %s, and %d were sent", came, op, position)
+	}
+	return nil
+}
 
 func (m Ping) decode(f Frame) (Ping, error) {
 	c := newCursor(f, OpPing)
+	m.Position = c.uint64()
 	m.Content = c.take(len(c.rest))
 	return m, c.finish()
 }
@@ -100,16 +119,23 @@ func (m Ping) decode(f Frame) (Ping, error) {
 // Pong answers a Ping.
 type Pong struct {
 	none
-	Content []byte // that of the Ping
+	Position uint64 // how many bytes the server has sent before this frame
+	Content  []byte // that of the Ping
 }
 
 // Opcode returns OpPong.
 func (Pong) Opcode() Opcode { return OpPong }
 
-func (m Pong) appendPayload(b []byte) []byte { return append(b, m.Content...) }
+func (m Pong) appendPayload(b []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(b, m.Position), m.Content...)
+}
+
+// InPlace is that of Ping.
+func (m Pong) InPlace(taken uint64) error { return inPlace(OpPong, m.Position, m.Content, taken) }
 
 func (m Pong) decode(f Frame) (Pong, error) {
 	c := newCursor(f, OpPong)
+	m.Position = c.uint64()
 	m.Content = c.take(len(c.rest))
 	return m, c.finish()
 }

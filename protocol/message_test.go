@@ -80,7 +80,7 @@ var messageCases = []messageCase{
 	means("sum", 12, Sum{Algorithm: XXH3Tree, Path: "file.bin"}),
 	means("sum-sha256", 12, Sum{Algorithm: SHA256, Path: "file.bin"}),
 	means("cancel", 5, Cancel{}),
-	means("ping", 0, Ping{Content: []byte{0, 1, 2, 3}}),
+	means("ping", 0, Ping{Position: 20, Content: []byte{0, 1, 2, 3}}),
 	means("bye", 0, Bye{}),
 	means("data", 7, Data{Offset: 524288, Digest: BlockDigest([]byte(goldenText)), Bytes: []byte(goldenText)}),
 	means("end", 7, End{Size: 13, Algorithm: XXH3Tree, Digest: goldenTree()}),
@@ -88,6 +88,7 @@ var messageCases = []messageCase{
 	means("welcome", 0, Welcome{InFlight: 64, Features: FeatureReadOnly, BlockSize: BlockSize, Agent: "ftpd/1.0"}),
 	means("ready", 7, Ready{Offset: 524288, Digest: goldenTree()}),
 	means("ready-restarted", 7, Ready{Flags: ReadyRestarted}),
+	means("ready-again", 7, Ready{Flags: ReadyAgain, Offset: 2 * BlockSize}),
 	means("entries", 2, Entries{List: []Entry{
 		{Path: "a.txt", Meta: Meta{Kind: File, Mode: 0o644, Size: 13, Mtime: goldenTime, ETag: goldenETag}},
 		{Path: "latest", Meta: Meta{Kind: Symlink, Mode: 0o777, Size: 5, Mtime: goldenTime, ETag: 1, Target: "a.txt"}},
@@ -100,7 +101,7 @@ var messageCases = []messageCase{
 	means("error", 5, Error{Code: Busy, Retry: true, Message: "the server is busy"}),
 	means("error-connection", 0, Error{Code: Protocol, Message: "LIST has 1 bytes too many"}),
 	means("error-newer", 5, Error{Code: 200}),
-	means("pong", 0, Pong{Content: []byte{0, 1, 2, 3}}),
+	means("pong", 0, Pong{Position: 20, Content: []byte{0, 1, 2, 3}}),
 	means("goaway", 0, Goaway{Code: ShuttingDown, Message: "the server is shutting down"}),
 }
 

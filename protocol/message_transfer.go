@@ -88,7 +88,7 @@ func (m Put) decode(f Frame) (Put, error) {
 
 // Ready lets the client of a PUT send its data from an offset on.
 type Ready struct {
-	Flags  Flags  // ReadyRestarted
+	Flags  Flags  // ReadyRestarted, ReadyAgain
 	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it
 	Digest Digest // of what is before Offset, as if it were a file; zero where that is nothing
 }

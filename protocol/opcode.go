@@ -79,19 +79,19 @@ var opcodes = [...]opcodeRow{
 	OpSum:    {"SUM", Client, ofRequest, 0, 1 + 2, 1 + 2 + MaxPath},
 	OpSync:   {"SYNC", Client, ofRequest, 0, 0, MaxControlPayload},
 	OpCancel: {"CANCEL", Client, ofRequest, 0, 0, 0},
-	OpPing:   {"PING", Client, ofEither, 0, 0, MaxPing},
+	OpPing:   {"PING", Client, ofEither, 0, pingMinLen, pingMinLen + MaxPing},
 	OpBye:    {"BYE", Client, ofConnection, 0, 0, 0},
 
 	OpData: {"DATA", Client | Server, ofRequest, 0, dataPrefixLen + 1, MaxDataPayload},
 	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, longEndLen},
 
 	OpWelcome: {"WELCOME", Server, ofConnection, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
-	OpReady:   {"READY", Server, ofRequest, ReadyRestarted, 8 + DigestLen, 8 + DigestLen},
+	OpReady:   {"READY", Server, ofRequest, ReadyRestarted | ReadyAgain, 8 + DigestLen, 8 + DigestLen},
 	OpEntries: {"ENTRIES", Server, ofRequest, 0, 0, MaxControlPayload},
 	OpMeta:    {"META", Server, ofRequest, 0, metaLen + 2, metaLen + 2 + MaxPath},
 	OpOK:      {"OK", Server, ofRequest, 0, 8 + 8, 8 + 8},
 	OpError:   {"ERROR", Server, ofEither, 0, 1 + 1 + 2, 1 + 1 + 2 + MaxSentence},
-	OpPong:    {"PONG", Server, ofEither, 0, 0, MaxPing},
+	OpPong:    {"PONG", Server, ofEither, 0, pingMinLen, pingMinLen + MaxPing},
 	OpGoaway:  {"GOAWAY", Server, ofConnection, 0, 1 + 2, 1 + 2 + MaxSentence},
 }
 

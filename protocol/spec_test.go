@@ -111,7 +111,7 @@ func TestSpecHeader(t *testing.T) {
 		offset += number(t, row["size"])
 		names, sizes = append(names, row["field"]), append(sizes, row["size"])
 	}
-	want := fmt.Sprint([]int{sizeofVersion, sizeofOpcode, sizeofFlags, sizeofRequest, sizeofLength})
+	want := fmt.Sprint([]int{sizeofVersion, sizeofOpcode, sizeofFlags, sizeofRequest, sizeofLength, sizeofPayloadCheck, sizeofHeaderCheck})
 	if offset != HeaderLen || fmt.Sprint(sizes) != want {
 		t.Errorf("the fields have %v, %d bytes in all", sizes, offset)
 	}
@@ -206,7 +206,7 @@ func TestSpecFlags(t *testing.T) {
 		"ListRecursive": uint64(ListRecursive), "StatNoFollow": uint64(StatNoFollow), "GetIfMatch": uint64(GetIfMatch),
 		"PutCreateOnly": uint64(PutCreateOnly), "PutIfMatch": uint64(PutIfMatch), "PutEager": uint64(PutEager), "PutParents": uint64(PutParents),
 		"MkdirParents": uint64(MkdirParents), "RemoveRecursive": uint64(RemoveRecursive),
-		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted),
+		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted), "ReadyAgain": uint64(ReadyAgain),
 	}, constants(t, "header.go", "ListRecursive"))
 	same(t, spec, code)
 	for _, row := range specRows(t, "Opcodes", "sent by") {
@@ -340,7 +340,7 @@ func TestSpecFields(t *testing.T) {
 		if name == OpEntries.String() {
 			rows = messages["Entry"]
 		}
-		rest := g.fields[5:]
+		rest := g.fields[7:]
 		for len(rest) > 0 {
 			before := len(rest)
 			for _, f := range rows {

@@ -56,9 +56,10 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("%s (%s)", e.Message, e.Code)
 }
 
-// ProtocolError ends the connection: the peer broke a rule of SPEC.md.
+// ProtocolError ends the connection: the peer broke a rule of SPEC.md, or what it
+// sent arrived damaged.
 type ProtocolError struct {
-	Code    Code // Protocol, or Unsupported for another version
+	Code    Code // Protocol, Unsupported for another version, or Integrity for bytes that arrived damaged
 	Message string
 }
 

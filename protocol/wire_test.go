@@ -13,7 +13,7 @@ func TestWireNumbers(t *testing.T) {
 		name      string
 		got, want uint64
 	}{
-		{"Version", Version, 1}, {"HeaderLen", HeaderLen, 12}, {"DigestLen", DigestLen, 16}, {"DataOverhead", DataOverhead, 36},
+		{"Version", Version, 1}, {"HeaderLen", HeaderLen, 20}, {"DigestLen", DigestLen, 16}, {"DataOverhead", DataOverhead, 44},
 
 		{"OpHello", uint64(OpHello), 0x01}, {"OpAuth", uint64(OpAuth), 0x02}, {"OpList", uint64(OpList), 0x03},
 		{"OpStat", uint64(OpStat), 0x04}, {"OpGet", uint64(OpGet), 0x05}, {"OpPut", uint64(OpPut), 0x06},
@@ -26,7 +26,7 @@ func TestWireNumbers(t *testing.T) {
 
 		{"ListRecursive", uint64(ListRecursive), 1}, {"StatNoFollow", uint64(StatNoFollow), 1}, {"GetIfMatch", uint64(GetIfMatch), 1},
 		{"PutCreateOnly", uint64(PutCreateOnly), 1}, {"PutIfMatch", uint64(PutIfMatch), 2}, {"PutEager", uint64(PutEager), 4},
-		{"PutParents", uint64(PutParents), 8}, {"ReadyRestarted", uint64(ReadyRestarted), 1}, {"MkdirParents", uint64(MkdirParents), 1}, {"RemoveRecursive", uint64(RemoveRecursive), 1},
+		{"PutParents", uint64(PutParents), 8}, {"ReadyRestarted", uint64(ReadyRestarted), 1}, {"ReadyAgain", uint64(ReadyAgain), 2}, {"MkdirParents", uint64(MkdirParents), 1}, {"RemoveRecursive", uint64(RemoveRecursive), 1},
 		{"RenameNoReplace", uint64(RenameNoReplace), 1}, {"RenameParents", uint64(RenameParents), 2},
 
 		{"NotFound", uint64(NotFound), 1}, {"Exists", uint64(Exists), 2}, {"Permission", uint64(Permission), 3},
@@ -56,8 +56,8 @@ func TestWireNumbers(t *testing.T) {
 
 func TestHeaderBytes(t *testing.T) {
 	h := Header{Opcode: OpPut, Flags: PutEager | PutParents, Request: 0x01020304, Length: 0x1001}
-	want := []byte{1, 6, 0, 12, 1, 2, 3, 4, 0, 0, 0x10, 1}
-	if got := h.appendTo(nil); !bytes.Equal(got, want) {
+	want := []byte{1, 6, 0, 12, 1, 2, 3, 4, 0, 0, 0x10, 1, 0, 0, 0, 0, 0xc0, 0x39, 0x91, 0x52}
+	if got := Seal(h.appendTo(nil)); !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
 	if got, err := parseHeader(want, Client); err != nil || got != h {
@@ -74,7 +74,7 @@ func TestScopeOfEveryOpcode(t *testing.T) {
 		for _, request := range []uint32{0, 1, 1<<32 - 1} {
 			header := headerOf(Opcode(op), row.minPayload)
 			binary.BigEndian.PutUint32(header[4:], request)
-			_, err := parseHeader(header, row.from)
+			_, err := parseHeader(Seal(header), row.from)
 			legal := row.scope == ofEither || (request == 0) == (row.scope == ofConnection)
 			if (err == nil) != legal {
 				t.Errorf("%s of request %d: %v", Opcode(op), request, err)

@@ -94,7 +94,8 @@ func TestHostileBytes(t *testing.T) {
 	d := run(t, t.TempDir(), "--handshake-timeout", "1s", "--log-level", "warn")
 	defer goodClient(t, d.address)()
 	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: 16, Agent: "hostile"})
-	oversized := append(append([]byte{}, hello...), 1, byte(protocol.OpData), 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff)
+	oversized := []byte{1, byte(protocol.OpData), 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}
+	oversized = append(append([]byte{}, hello...), protocol.Seal(oversized)...)
 	for name, c := range map[string]struct {
 		bytes string
 		hears string

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/protocol"
 )
 
 // relayThrough hands what a server sends to a function before the client gets
@@ -49,6 +52,16 @@ func relay(near net.Conn, address string, alter func([]byte) error) {
 		if _, err := near.Write(buffer[:n]); err != nil {
 			return
 		}
+	}
+}
+
+// reseal gives the frames in b, which begins with one, the checks of what they are
+// now: as if the server had sent that.
+func reseal(b []byte) {
+	for len(b) >= protocol.HeaderLen {
+		end := min(len(b), protocol.HeaderLen+int(binary.BigEndian.Uint32(b[8:])))
+		protocol.Seal(b[:end])
+		b = b[end:]
 	}
 }
 

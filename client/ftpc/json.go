@@ -26,11 +26,12 @@ type fileRecord struct {
 	RemoteBytes []byte       `json:"remote_base64,omitempty"`
 	Local       string       `json:"local,omitempty"`
 	LocalBytes  []byte       `json:"local_base64,omitempty"`
-	Kind        string       `json:"kind,omitempty"`    // "file", "directory", "symlink", "special file"
-	Size        *int64       `json:"size,omitempty"`    // bytes
-	Resumed     int64        `json:"resumed,omitempty"` // bytes of them that an earlier run had transferred
-	Mode        string       `json:"mode,omitempty"`    // octal permission bits
-	Mtime       *time.Time   `json:"mtime,omitempty"`   // RFC 3339, UTC
+	Kind        string       `json:"kind,omitempty"`     // "file", "directory", "symlink", "special file"
+	Size        *int64       `json:"size,omitempty"`     // bytes
+	Resumed     int64        `json:"resumed,omitempty"`  // bytes of them that an earlier run had transferred
+	Repaired    int64        `json:"repaired,omitempty"` // blocks that arrived damaged
+	Mode        string       `json:"mode,omitempty"`     // octal permission bits
+	Mtime       *time.Time   `json:"mtime,omitempty"`    // RFC 3339, UTC
 	Target      string       `json:"target,omitempty"`
 	TargetBytes []byte       `json:"target_base64,omitempty"`
 	ETag        string       `json:"etag,omitempty"`      // hexadecimal
@@ -92,6 +93,7 @@ func (r *fileRecord) setInfo(info client.Info) {
 func (r *fileRecord) setResult(result client.Result) {
 	r.Size = &result.Size
 	r.Resumed = result.Resumed
+	r.Repaired = result.Repaired
 	r.Mode = octal(result.Mode)
 	r.Mtime = utc(result.Mtime)
 	r.ETag = etag(result.ETag)

@@ -36,6 +36,7 @@ func TestNoTime(t *testing.T) {
 			if i := bytes.Index(b, sent); i >= 0 {
 				binary.BigEndian.PutUint64(b[i:], uint64(none))
 			}
+			reseal(b)
 			return nil
 		})
 		cmd := quietCommand(t, relay, strings.Fields(test.args)...)

@@ -15,7 +15,7 @@ import (
 )
 
 // stages are where a command is held up and then interrupted: after a part of what one
-// side sends, and before the last bytes, which are of its last frame.
+// side sends, and before the last bytes, which are of its last frame but BYE.
 var stages = []struct {
 	name string
 	at   func(total int64) int64
@@ -24,7 +24,7 @@ var stages = []struct {
 	{"behind the first frame", func(int64) int64 { return 60 }},
 	{"at a tenth", func(total int64) int64 { return total / 10 }},
 	{"in the middle", func(total int64) int64 { return total / 2 }},
-	{"in the last frame", func(total int64) int64 { return total - 15 }},
+	{"in the last frame", func(total int64) int64 { return total - 30 }},
 }
 
 // staged is a command that is interrupted at every stage.

@@ -28,6 +28,7 @@ func withUnreadable(t *testing.T) (address string) {
 				b[i] = byte(protocol.Permission)
 			}
 		}
+		reseal(b)
 		return nil
 	})
 }

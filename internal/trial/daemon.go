@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,23 @@ func (d *Daemon) Stop() (time.Duration, error) {
 	}
 	return cpu(d.cmd), nil
 }
+
+// Kill ends the process with SIGKILL, which leaves it no time for anything, and waits
+// for that. One that has ended already stays ended.
+func (d *Daemon) Kill() {
+	_ = d.cmd.Process.Kill() // it may have ended
+	_ = d.cmd.Wait()         // the status is that of the signal
+}
+
+// Signal sends a signal and waits for nothing.
+func (d *Daemon) Signal(signal os.Signal) error { return d.cmd.Process.Signal(signal) }
+
+// Pid returns the number of the process.
+func (d *Daemon) Pid() int { return d.cmd.Process.Pid }
+
+// Printed returns what the process wrote to standard error. It is called after Stop
+// or Kill.
+func (d *Daemon) Printed() string { return d.printed.String() }
 
 // killAfter ends the process when the time is up, unless the timer is stopped.
 func (d *Daemon) killAfter(wait time.Duration) *time.Timer {

@@ -1,13 +1,16 @@
 package trial
 
 import (
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Relay passes connections on to a server, counts what passes and can end all of
-// them after so many bytes. Its address stays, whatever server is behind it.
+// them after so many bytes, slow them down and alter what passes. Its address stays,
+// whatever server is behind it.
 type Relay struct {
 	listener net.Listener
 	target   atomic.Pointer[string]
@@ -19,6 +22,34 @@ type Relay struct {
 	closed bool
 	after  int64  // bytes after which the connections end; 0 is never
 	then   func() // called once before they do; may be nil
+	count  int    // of connections
+	filter func(connection int, up bool) Filter
+	rate   int64     // bytes a second; 0 is no limit
+	due    time.Time // when what has passed should have, at that rate
+}
+
+// Filter alters one way of a connection. One goroutine uses it.
+type Filter interface {
+	// Filter writes what is to come of b. Its error ends the connection.
+	Filter(to io.Writer, b []byte) error
+	// End writes what is to come yet when nothing more follows.
+	End(to io.Writer) error
+}
+
+// SetFilter has f make the filters of later connections, which are numbered from 0
+// on: up is from the client to the server. A nil filter, as a nil f, alters nothing.
+func (r *Relay) SetFilter(f func(connection int, up bool) Filter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.filter, r.count = f, 0
+}
+
+// SetRate bounds what passes, in bytes a second of all connections and both ways
+// together; 0 is no limit.
+func (r *Relay) SetRate(bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate, r.due = bytes, time.Now()
 }
 
 // NewRelay starts a relay to the server at target, "host:port". It runs until
@@ -83,14 +114,11 @@ func (r *Relay) accept() {
 		far, err := net.Dial("tcp", *r.target.Load())
 		if err != nil || !r.add(near, far) {
 			_ = near.Close() // it has no server
-			continue
 		}
-		r.running.Go(func() { r.pass(near, far) })
-		r.running.Go(func() { r.pass(far, near) })
 	}
 }
 
-// add notes a connection and its other half, unless the relay has ended.
+// add begins to pass a connection on to its other half, unless the relay has ended.
 func (r *Relay) add(near, far net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,27 +127,68 @@ func (r *Relay) add(near, far net.Conn) bool {
 		return false
 	}
 	r.open[near], r.open[far] = true, true
+	var up, down Filter
+	if r.filter != nil {
+		up, down = r.filter(r.count, true), r.filter(r.count, false)
+	}
+	r.count++
+	r.running.Go(func() { r.pass(near, far, down) })
+	r.running.Go(func() { r.pass(far, near, up) })
 	return true
 }
 
 // pass copies one way of a connection until either end or the relay ends it.
-func (r *Relay) pass(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
+func (r *Relay) pass(to, from net.Conn, filter Filter) {
+	defer r.drop(to)
+	defer r.drop(from)
 	b := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(b)
 		if err != nil {
+			if filter != nil {
+				_ = filter.End(to) // both are closed next
+			}
 			return
 		}
 		if r.enough(int64(n)) {
 			r.Cut()
 			return
 		}
-		if _, err := to.Write(b[:n]); err != nil {
+		r.pace(int64(n))
+		if filter != nil {
+			err = filter.Filter(to, b[:n])
+		} else {
+			_, err = to.Write(b[:n])
+		}
+		if err != nil {
 			return
 		}
 	}
+}
+
+// drop ends a connection.
+func (r *Relay) drop(c net.Conn) {
+	_ = c.Close() // nothing more is to be written to it
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, c)
+}
+
+// pace waits until n more bytes may pass.
+func (r *Relay) pace(n int64) {
+	r.mu.Lock()
+	if r.rate == 0 {
+		r.mu.Unlock()
+		return
+	}
+	now := time.Now()
+	if r.due.Before(now) {
+		r.due = now // what was not used before is not saved
+	}
+	wait := r.due.Sub(now)
+	r.due = r.due.Add(time.Duration(n) * time.Second / time.Duration(r.rate))
+	r.mu.Unlock()
+	time.Sleep(wait)
 }
 
 // enough counts bytes, and tells whether they are too many.

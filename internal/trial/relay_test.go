@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // echo serves what it is sent, until the test ends.
@@ -70,5 +71,72 @@ func TestRelay(t *testing.T) {
 	defer gone.Close()
 	if _, err := io.ReadFull(gone, b); err == nil {
 		t.Error("nobody answered")
+	}
+}
+
+// doubling is a filter that sends all twice, and a full stop at the end.
+type doubling struct{}
+
+func (doubling) Filter(to io.Writer, b []byte) error {
+	_, err := to.Write(append(append([]byte(nil), b...), b...))
+	return err
+}
+
+func (doubling) End(to io.Writer) error {
+	_, err := to.Write([]byte("."))
+	return err
+}
+
+// A filter has its way with the connections that it was made for.
+func TestRelayFilters(t *testing.T) {
+	r, err := NewRelay(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	r.SetFilter(func(connection int, up bool) Filter {
+		if connection == 1 && !up {
+			return doubling{}
+		}
+		return nil
+	})
+	for i, want := range []string{"ab", "abab"} {
+		c, err := net.Dial("tcp", r.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte("ab")); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, len(want))
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != want {
+			t.Errorf("connection %d: %q, %v", i, b, err)
+		}
+		_ = c.Close()
+	}
+}
+
+// A rate bounds what passes.
+func TestRelayRate(t *testing.T) {
+	r, err := NewRelay(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	r.SetRate(1 << 20)
+	c, err := net.Dial("tcp", r.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	begun := time.Now()
+	b := make([]byte, 200_000)
+	go func() { _, _ = c.Write(make([]byte, len(b))) }()
+	if _, err := io.ReadFull(c, b); err != nil {
+		t.Fatal(err)
+	}
+	// 200,000 bytes each way, of which the last piece need not wait.
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("it took %v", took)
 	}
 }

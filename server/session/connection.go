@@ -21,8 +21,14 @@ func (s *Session) hello(_ uint32, m protocol.Hello) error {
 	return nil
 }
 
+// ping answers, unless something before it was lost on the way: a request whose
+// frames never came would be waited for without an end.
 func (s *Session) ping(id uint32, m protocol.Ping) error {
-	reply(s, id, protocol.Pong(m))
+	read, written := s.link.Counts()
+	if err := m.InPlace(uint64(read) - uint64(s.decoder.Buffered())); err != nil {
+		return err
+	}
+	reply(s, id, protocol.Pong{Position: uint64(written) + uint64(s.link.Queued()), Content: m.Content})
 	return nil
 }
 

@@ -45,7 +45,7 @@ var errDamaged = &protocol.RequestError{Code: protocol.Integrity, Retry: true, M
 // errorMessage is the one place that turns errors into what the wire says.
 func errorMessage(err error) protocol.Error {
 	if broken, ok := errors.AsType[*protocol.ProtocolError](err); ok {
-		return protocol.Error{Code: broken.Code, Message: broken.Message}
+		return protocol.Error{Code: broken.Code, Retry: broken.Code == protocol.Integrity, Message: broken.Message}
 	}
 	if failed, ok := errors.AsType[*protocol.RequestError](err); ok {
 		return protocol.Error{Code: failed.Code, Retry: failed.Retry, Message: failed.Message}

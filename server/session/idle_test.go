@@ -20,7 +20,7 @@ func TestIdleHoldsNothing(t *testing.T) {
 	}
 	for name, frames := range map[string][]byte{
 		"nothing":   nil,
-		"ping":      protocol.Append(nil, 1, protocol.Ping{}),
+		"ping":      protocol.Append(nil, 1, protocol.Ping{Position: uint64(len(hello()))}),
 		"stat":      protocol.Append(nil, 1, protocol.Stat{Path: "small"}),
 		"list":      protocol.Append(nil, 1, protocol.List{}),
 		"get small": get("small"),
@@ -55,7 +55,7 @@ func TestIdleHoldsNothing(t *testing.T) {
 // TestPartOfAFrameIsNotIdle splits a frame: what has come of it stays.
 func TestPartOfAFrameIsNotIdle(t *testing.T) {
 	h := greeted(t)
-	frame := protocol.Append(nil, 1, protocol.Ping{Content: []byte("here")})
+	frame := protocol.Append(nil, 1, protocol.Ping{Position: uint64(h.in), Content: []byte("here")})
 	for i := range frame {
 		h.feed(frame[i : i+1])
 		h.session.Resume(h.now)

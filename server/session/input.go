@@ -201,12 +201,15 @@ func (s *Session) step() bool {
 // take become free.
 func (s *Session) stepData(header protocol.Header) error {
 	put, ok := s.find(header.Request).(*put)
-	if !ok || put.ended {
+	if !ok || put.ended && put.lacking.owed() == 0 {
 		return violation("DATA for request %d, which takes none", header.Request)
 	}
 	frame, _, err := s.decoder.Next()
-	if err != nil || put.phase == putDiscarding {
+	if err != nil {
 		return err
+	}
+	if put.phase == putDiscarding {
+		return put.dropped(s, frame)
 	}
 	data, err := protocol.Decode[protocol.Data](frame)
 	if err != nil {

@@ -36,6 +36,7 @@ type put struct {
 	parked  int           // bytes of buffers that wait for that END
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
+	lacking lacks         // came damaged
 	spare   []*writeBlock // that were written, to be used again
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
@@ -96,12 +97,13 @@ func (p *put) unpark(s *Session) {
 	p.parked = 0
 }
 
-func (p *put) waits() bool { return !p.ended && p.jobs == 0 }
+func (p *put) waits() bool { return (!p.ended || p.lacking.owed() > 0) && p.jobs == 0 }
 
 // cancel is part of request. A commit cannot be called back: its reply tells
 // how it ended.
 func (p *put) cancel(s *Session) {
 	p.ended = true
+	p.lacking = nil
 	switch p.phase {
 	case putOpening, putReceiving:
 		p.fail(s, errCancelled)
@@ -114,6 +116,9 @@ func (p *put) cancel(s *Session) {
 // data takes a block that has arrived.
 func (p *put) data(s *Session, b block) {
 	s.holding += len(b.buffer.Bytes)
+	if p.dataAgain(s, b) {
+		return
+	}
 	if err := p.check(b.Data); err != nil {
 		p.drop(s, b)
 		p.fail(s, err)
@@ -200,7 +205,7 @@ func (p *put) checkEnd(m protocol.End) error {
 
 // advance commits once everything has arrived and is written.
 func (p *put) advance(s *Session) {
-	if !p.ended || p.jobs > 0 || p.phase != putReceiving {
+	if !p.ended || p.jobs > 0 || len(p.lacking) > 0 || p.phase != putReceiving {
 		return
 	}
 	p.unpark(s)
@@ -262,7 +267,7 @@ func (p *put) answer(s *Session) {
 
 // discarded frees the number once both sides have ended.
 func (p *put) discarded(s *Session) {
-	if p.phase == putDiscarding && p.ended && p.failure == nil {
+	if p.phase == putDiscarding && p.ended && p.lacking.owed() == 0 && p.failure == nil {
 		p.phase = putOver
 		s.retire(p.id)
 	}
@@ -387,17 +392,18 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 
 // finish is part of job.
 func (j *writeBlock) finish(s *Session) {
-	p, err := j.put, j.err
+	p, err, data := j.put, j.err, j.block.Data // before j is used again
 	p.jobs--
 	p.drop(s, j.block)
 	p.spare = append(p.spare, j)
 	switch {
 	case p.phase >= putDiscarding:
 		p.letGo(s)
-	case err != nil:
-		p.fail(s, err)
-	default:
+	case err == nil:
+		p.verified(data.Offset)
 		p.advance(s)
+	case !p.askAgain(s, data, err):
+		p.fail(s, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,9 +16,17 @@ import (
 
 // raw is a frame as a hostile client may make it.
 func raw(op protocol.Opcode, flags uint16, request uint32, payload string) []byte {
-	return append([]byte{protocol.Version, byte(op), byte(flags >> 8), byte(flags),
+	return protocol.Seal(append([]byte{protocol.Version, byte(op), byte(flags >> 8), byte(flags),
 		byte(request >> 24), byte(request >> 16), byte(request >> 8), byte(request),
-		byte(len(payload) >> 24), byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload))}, payload...)
+		byte(len(payload) >> 24), byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)),
+		0, 0, 0, 0, 0, 0, 0, 0}, payload...))
+}
+
+// flipped returns a frame of which the last bit is another one.
+func flipped(frame []byte) []byte {
+	frame = slices.Clone(frame)
+	frame[len(frame)-1] ^= 1
+	return frame
 }
 
 func join(parts ...[]byte) []byte {
@@ -26,6 +35,23 @@ func join(parts ...[]byte) []byte {
 		b = append(b, p...)
 	}
 	return b
+}
+
+// What was damaged on the way ends a connection too, and may succeed on the next one.
+func TestDamageOnTheWay(t *testing.T) {
+	for name, frame := range map[string][]byte{
+		"a flipped bit":    flipped(protocol.Append(nil, 1, protocol.Stat{Path: "p"})),
+		"a lost frame":     protocol.Append(nil, 1, protocol.Ping{Position: 1 << 20}),
+		"a repeated frame": protocol.Append(nil, 1, protocol.Ping{}),
+	} {
+		h := greeted(t)
+		h.feed(frame)
+		list := h.frames()
+		m := decode[protocol.Error](t, list[len(list)-1])
+		if m.Code != protocol.Integrity || !m.Retry || h.finished != "protocol error" {
+			t.Errorf("%s: ERROR %s %q, and closed for %q", name, m.Code, m.Message, h.finished)
+		}
+	}
 }
 
 // TestProtocolErrors has what ends a connection, with its typed ERROR.
@@ -56,8 +82,8 @@ func TestProtocolErrors(t *testing.T) {
 		{"too short", true, raw(protocol.OpStat, 0, 1, ""), "0 bytes"},
 		{"field too long", true, raw(protocol.OpStat, 0, 1, "\x00\x09ab"), "short of a field"},
 		{"bytes left over", true, raw(protocol.OpStat, 0, 1, "\x00\x01abc"), "too many"},
-		{"length of a gigabyte", true, []byte{1, byte(protocol.OpData), 0, 0, 0, 0, 0, 1, 0x40, 0, 0, 0}, "1073741824 bytes"},
 		{"end of a put by sha256", true, join(put, protocol.Append(nil, 1, protocol.End{Algorithm: protocol.SHA256})), "by the algorithm 2"},
+		{"length of a gigabyte", true, protocol.Seal([]byte{1, byte(protocol.OpData), 0, 0, 0, 0, 0, 1, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), "1073741824 bytes"},
 		{"request 0", true, protocol.Append(nil, 0, protocol.Stat{Path: "p"}), "no request number"},
 		{"number in use", true, join(put, stat), "already in flight"},
 		{"too many in flight", true, many, "more than 64 requests"},
@@ -97,7 +123,7 @@ func TestOtherVersion(t *testing.T) {
 		t.Errorf("the answer is %q", got)
 	}
 	h = greeted(t)
-	h.feed([]byte{2, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0})
+	h.feed(append([]byte{2, 4}, make([]byte, protocol.HeaderLen-2)...))
 	if m := decode[protocol.Error](t, h.frames()[0]); m.Code != protocol.Unsupported {
 		t.Errorf("ERROR %s", m.Code)
 	}
@@ -336,7 +362,7 @@ func TestBackpressure(t *testing.T) {
 		if h.session.Paused() {
 			break
 		}
-		h.feed(protocol.Append(nil, 1000+i, protocol.Ping{Content: make([]byte, protocol.MaxPing)}))
+		h.feed(protocol.Append(nil, 1000+i, protocol.Ping{Position: uint64(h.in), Content: make([]byte, protocol.MaxPing)}))
 	}
 	if !h.session.Paused() {
 		t.Error("a client that does not read is still read from")

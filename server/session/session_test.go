@@ -180,7 +180,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("REMOVE says that %d entries went, not 4", ok.Count)
 	}
 	final[protocol.OK](h, protocol.Remove{Path: "new/x"})
-	pong := final[protocol.Pong](h, protocol.Ping{Content: []byte("here")})
+	pong := final[protocol.Pong](h, protocol.Ping{Position: uint64(h.in), Content: []byte("here")})
 	if string(pong.Content) != "here" {
 		t.Errorf("PONG: %q", pong.Content)
 	}
@@ -280,7 +280,7 @@ func TestRequestErrors(t *testing.T) {
 			if c.m.Opcode() == protocol.OpPut { // its number is free only after END or CANCEL
 				h.exchange(protocol.Append(nil, 7, protocol.Cancel{}))
 			}
-			final[protocol.Pong](h, protocol.Ping{})
+			final[protocol.Pong](h, protocol.Ping{Position: uint64(h.in)})
 			final[protocol.Meta](h, protocol.Stat{Path: "file"})
 			if entries, _ := os.ReadDir(outside); len(entries) > 0 {
 				t.Errorf("something was made outside: %v", entries)
@@ -297,7 +297,7 @@ func TestAnySplit(t *testing.T) {
 	script = append(script, sent(1, protocol.Put{Flags: protocol.PutEager, Size: 3, Mtime: 5, Path: "a"}, "abc")...)
 	script = protocol.Append(script, 2, protocol.Stat{Path: "none"})
 	script = append(script, sent(3, protocol.Put{Flags: protocol.PutEager, Size: protocol.SizeUnknown, Mtime: 5, Path: "b"}, "")...)
-	script = protocol.Append(script, 4, protocol.Ping{Content: []byte("x")})
+	script = protocol.Append(script, 4, protocol.Ping{Position: uint64(len(script)), Content: []byte("x")})
 	script = protocol.Append(script, 5, protocol.Get{Length: protocol.SizeUnknown, Path: "none"})
 	script = protocol.Append(script, 0, protocol.Bye{})
 	root := t.TempDir()

@@ -67,7 +67,7 @@ func TestIdleTimeout(t *testing.T) {
 	h := greeted(t, timeouts)
 	for range 5 {
 		h.pass(500 * time.Second)
-		final[protocol.Pong](h, protocol.Ping{})
+		final[protocol.Pong](h, protocol.Ping{Position: uint64(h.in)})
 	}
 	h.pass(601 * time.Second)
 	if h.finished != "idle timeout" {

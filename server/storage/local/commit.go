@@ -32,6 +32,9 @@ func (st *staging) Commit(attributes storage.Attributes) (storage.Info, error) {
 		_ = st.home.unlink()
 	}
 	st.release(fd)
+	if published && st.resumable == nil && st.store.keeps(&st.options) {
+		st.store.outdate(resumeName(st.path, st.options.Resume.Source))
+	}
 	return info, st.store.fail(st.path, err)
 }
 

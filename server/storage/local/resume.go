@@ -123,7 +123,40 @@ func (s *Store) unclaim(name string, freed chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.claimed, name)
+	delete(s.outdated, name)
 	close(freed)
+}
+
+// outdate gives up what is left, or will be, of an upload whose file another one has
+// stored: one that could not have the name, for this one had it.
+func (s *Store) outdate(name string) {
+	s.mu.Lock()
+	_, live := s.claimed[name]
+	if live {
+		s.outdated[name] = struct{}{}
+	}
+	s.mu.Unlock()
+	if live {
+		return
+	}
+	home, err := s.openResume(false)
+	if err != nil {
+		return // nothing is left of any
+	}
+	defer home.close()
+	if fd, err := lockJournal(home.fd(), name, 0); err == nil {
+		_ = unix.Unlinkat(home.fd(), name, 0) // it may not have come to that
+		_ = unix.Unlinkat(home.fd(), name+lockSuffix, 0)
+		_ = unix.Close(fd)
+	}
+}
+
+// isOutdated tells whether there is nothing to go on with for a name.
+func (s *Store) isOutdated(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.outdated[name]
+	return ok
 }
 
 // openResumable opens both files and reads the journal. With a staging file the
@@ -252,6 +285,10 @@ func (st *staging) Leave() error {
 // left. The file that it tells of has gone first.
 func (st *staging) releaseResumable() {
 	r := st.resumable
+	if r.kept && st.store.isOutdated(r.name) {
+		_ = st.home.unlink()
+		r.kept = false
+	}
 	if !r.kept {
 		_ = unix.Unlinkat(st.home.fd(), r.name+lockSuffix, 0)
 	}

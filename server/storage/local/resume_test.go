@@ -161,6 +161,7 @@ func TestSweepOfWhatIsLeft(t *testing.T) {
 		"yesterday's, kept longer": {48 * time.Hour, func(journal string) error { return os.Chtimes(journal, old, old) }, false},
 		"today's":                  {0, func(string) error { return nil }, false},
 		"of another boot":          {0, func(journal string) error { return os.Truncate(journal, 10) }, true},
+		"stored before the kill":   {0, func(journal string) error { return os.Remove(strings.TrimSuffix(journal, lockSuffix)) }, true},
 	} {
 		dir := t.TempDir()
 		s := open(t, dir, Options{NoSync: true})
@@ -189,6 +190,29 @@ func TestSweepLeavesWhatIsInUse(t *testing.T) {
 	s.sweepResumable(time.Now().Add(time.Hour))
 	if got := marked(t, s, "f"); got != 0 {
 		t.Errorf("%d blocks after the sweep", got)
+	}
+}
+
+// An upload that could not go on with another, for that was under way, leaves nothing of
+// it once it is stored: be that over by then or not.
+func TestStoredByAnother(t *testing.T) {
+	for _, first := range []string{"leave", "commit"} {
+		dir := t.TempDir()
+		s := open(t, dir, Options{NoSync: true})
+		s.takeoverWait = 0
+		old := stageBlocks(t, s, "f", 2)
+		st := storagetest.Stage(t, s, "f", "aaaabbbbccccd", resumeOptions())
+		if first == "leave" {
+			check(t, old.Leave())
+		}
+		_, err := st.Commit(storage.Attributes{})
+		check(t, err)
+		check(t, old.Leave())
+		if files, err := filepath.Glob(filepath.Join(dir, stagingDirectory, resumeDirectory, "*")); err != nil || len(files) > 0 {
+			t.Errorf("%s first: %q are left, %v", first, files, err)
+		}
+		check(t, s.Close())
+		wantNoLitter(t, dir)
 	}
 }
 

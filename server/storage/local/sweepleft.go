@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sweepResumable removes what was left before a moment, and what is of no use
-// since the machine was started anew.
+// sweepResumable removes what was left before a moment, and what is of no use: since
+// the machine was started anew, or because the file has been stored.
 func (s *Store) sweepResumable(before time.Time) {
 	home, err := s.openResume(false)
 	if err != nil {
@@ -28,10 +28,13 @@ func (s *Store) sweepLeft(home *directory, name string, before time.Time) {
 		return // it is in use
 	}
 	defer unix.Close(fd)
-	var stat unix.Stat_t
+	var stat, staged unix.Stat_t
 	head := make([]byte, journalHead)
 	journal := descriptor{fd: fd}
-	if _, err := journal.readAt(head, 0); err == nil && isOfThisBoot(head) {
+	_, err = journal.readAt(head, 0)
+	// A server that was killed just after it had stored the file left the journal alone.
+	there := unix.Fstatat(home.fd(), name, &staged, unix.AT_SYMLINK_NOFOLLOW) == nil
+	if err == nil && there && isOfThisBoot(head) {
 		if unix.Fstat(fd, &stat) != nil || !time.Unix(stat.Mtim.Unix()).Before(before) {
 			return
 		}

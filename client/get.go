@@ -26,7 +26,7 @@ func (c *Client) Get(ctx context.Context, path string, w io.Writer, o *GetOption
 	}
 	progress := progressOr(o.Progress)
 	g := getter{
-		conn: c.conn, path: path, next: uint64(o.Offset), length: length, etag: protocol.ETag(o.IfMatch),
+		client: c, path: path, next: uint64(o.Offset), length: length, etag: protocol.ETag(o.IfMatch),
 		begin: func(_ Info, size int64) (io.Writer, error) {
 			progress.Expect(1, size)
 			return w, nil
@@ -41,9 +41,9 @@ func (c *Client) Get(ctx context.Context, path string, w io.Writer, o *GetOption
 }
 
 // getter is a GET, in as many requests as it takes: one, unless its writer
-// was so slow that others went first.
+// was so slow that others went first, or the connection was lost.
 type getter struct {
-	conn   *conn
+	client *Client
 	path   string
 	next   uint64                                         // offset of the next byte
 	length uint64                                         // that remains, or protocol.SizeUnknown
@@ -60,13 +60,16 @@ type getter struct {
 
 func (g *getter) run(ctx context.Context) (Result, error) {
 	begun := time.Now()
-	for {
-		p := part{g: g, request: request{conn: g.conn, op: "get", path: g.path, replies: &getReplies}}
-		if err := p.run(ctx); err == nil {
-			break
-		} else if !errors.Is(err, errSetAside) {
-			return Result{}, err
+	err := g.client.attempt(ctx, "get", g.path, func(conn *conn) (bool, error) {
+		err := errSetAside
+		for errors.Is(err, errSetAside) {
+			p := part{g: g, request: request{op: "get", path: g.path, replies: &getReplies}}
+			err = p.run(ctx, conn)
 		}
+		return g.w == nil || g.etag != 0, err
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	return Result{
 		Path: g.path, Size: int64(g.tree.Size()), Mtime: g.info.Mtime, Mode: g.info.Mode,
@@ -82,7 +85,7 @@ type part struct {
 	started bool          // META has come
 }
 
-func (p *part) run(ctx context.Context) error {
+func (p *part) run(ctx context.Context, c *conn) error {
 	g := p.g
 	m := protocol.Get{Path: g.path, Offset: g.next, Length: g.length, ETag: g.etag}
 	if g.w != nil {
@@ -94,11 +97,11 @@ func (p *part) run(ctx context.Context) error {
 	if g.etag != 0 {
 		m.Flags = protocol.GetIfMatch
 	}
-	if err := p.conn.begin(ctx, &p.request); err != nil {
+	if err := c.begin(ctx, &p.request); err != nil {
 		return err
 	}
 	defer p.abandon() // also when the writer panics
-	p.conn.sender.message(p.id, m)
+	c.sender.message(p.id, m)
 	for {
 		a, err := p.next(ctx)
 		if err != nil {
@@ -177,6 +180,7 @@ func (p *part) data(a arrival) error {
 	}
 	g.tree.Add(m.Digest, len(m.Bytes))
 	p.tree.Add(m.Digest, len(m.Bytes))
+	g.client.advanced()
 	g.moved(int64(len(m.Bytes)))
 	return nil
 }

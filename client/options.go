@@ -30,6 +30,13 @@ type Options struct {
 	// InFlight is the most requests in flight, 1 to 65535; the default is 512.
 	// The server may allow fewer.
 	InFlight int
+	// Retries is how many times in a row a connection that was lost is dialled
+	// again, and what was under way goes on; what was achieved in between, such as
+	// a block that came, begins the count anew. 0 is none: a Client whose
+	// connection is lost then fails every call.
+	Retries int
+	// OnRetry is told before each such attempt; it may be nil, and must be quick.
+	OnRetry func(Retry)
 	// Dial connects; the default is that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -51,6 +58,7 @@ func (o *Options) withDefaults() Options {
 		filled.InFlight = protocol.DefaultInFlight
 	}
 	filled.InFlight = min(filled.InFlight, math.MaxUint16)
+	filled.Retries = max(filled.Retries, 0)
 	if filled.Dial == nil {
 		filled.Dial = new(net.Dialer).DialContext
 	}
@@ -91,6 +99,10 @@ type PutOptions struct {
 	IfMatch    uint64      // the ETag that the path must have; 0 is any
 	NoParents  bool        // fail with ErrNotFound where the parent directory is missing
 	Progress   Progress    // may be nil
+	// Lost is called when the connection is lost and the reader cannot be read
+	// again: whoever gives one that can block for long has it fail then. Put
+	// returns the reason of the loss. It may be nil.
+	Lost func()
 }
 
 // RenameOptions refine a Rename. The zero value, or nil, replaces a file.

@@ -20,7 +20,8 @@ type source struct {
 	size  int64       // in bytes, or sizeUnknown
 	info  os.FileInfo // what the file was at first; nil if r is no regular file
 	file  *os.File    // r, if it is a regular file
-	start int64       // where in the file it began
+	again io.Seeker   // r, if it can be read once more
+	start int64       // where in r it began
 	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
 	ahead [1]byte     // the byte behind the last block, if held
@@ -29,20 +30,27 @@ type source struct {
 
 // newSource returns a source of r. size is that of PutOptions.
 func newSource(r io.Reader, size int64) (*source, error) {
-	s := &source{r: r, name: nameOf(r), size: size}
+	s := &source{r: r, name: nameOf(r), size: max(size, sizeUnknown)}
+	f, isFile := r.(*os.File)
+	if seeker, ok := r.(io.Seeker); ok && !isFile { // a file may be a pipe or a device
+		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			s.again, s.start = seeker, at
+		}
+	}
 	if size != 0 {
-		s.size = max(size, sizeUnknown)
 		return s, nil
 	}
 	s.size = sizeUnknown
-	switch r := r.(type) {
-	case interface{ Len() int }:
-		s.size = int64(r.Len())
-	case *os.File:
-		return s, s.learn(r)
+	if sized, ok := r.(interface{ Len() int }); ok {
+		s.size = int64(sized.Len())
+	} else if isFile {
+		return s, s.learn(f)
 	}
 	return s, nil
 }
+
+// repeats tells whether the source can be read once more.
+func (s *source) repeats() bool { return s.again != nil }
 
 // learn takes the size of a regular file, from where it stands.
 func (s *source) learn(f *os.File) error {
@@ -60,16 +68,16 @@ func (s *source) learn(f *os.File) error {
 	if err != nil {
 		return localError("seek", s.name, err)
 	}
-	s.file, s.info, s.start = f, info, at
+	s.file, s.info, s.start, s.again = f, info, at, f
 	if info.Size() > 0 { // a file of /proc has no size, and bytes nevertheless
 		s.size = max(0, info.Size()-at)
 	}
 	return nil
 }
 
-// skip goes on behind so many bytes of a file, whatever was read by now.
+// skip goes on behind so many bytes, whatever was read by now.
 func (s *source) skip(offset int64) error {
-	if _, err := s.file.Seek(s.start+offset, io.SeekStart); err != nil {
+	if _, err := s.again.Seek(s.start+offset, io.SeekStart); err != nil {
 		return localError("seek", s.name, err)
 	}
 	s.read, s.held = offset, false

@@ -129,7 +129,7 @@ func (t *tree) failed(path string, err error) {
 
 // endIfOver ends the tree when an error shows that nothing can follow.
 func (t *tree) endIfOver(err error) {
-	if t.ctx.Err() != nil || t.client.conn.over() {
+	if t.ctx.Err() != nil || endsAll(err) {
 		t.end(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 			return err
 		}
 		if err := checkTimeout(ctx); err != nil {
+			return err
+		}
+		if err := checkRetries(ctx); err != nil {
 			return err
 		}
 		if err := checkArguments(ctx); err != nil {
@@ -124,6 +128,19 @@ func checkTimeout(c *cli.Context) error {
 	return command.Usagef("%s: %s is negative", name, limit)
 }
 
+// checkRetries refuses a number that there is not.
+func checkRetries(c *cli.Context) error {
+	n := c.Int("retries")
+	if n >= 0 {
+		return nil
+	}
+	name := "--retries"
+	if os.Getenv("FTPC_RETRIES") == strconv.Itoa(n) {
+		name = "FTPC_RETRIES"
+	}
+	return command.Usagef("%s: %d is negative", name, n)
+}
+
 // checkArguments refuses what no command has a meaning for. An empty argument
 // mostly is a variable of a script that is not set: taken for the served
 // directory, it would get, list or move another tree than was meant.
@@ -159,7 +176,9 @@ func (c *call) options() *client.Options {
 	if limit == 0 {
 		limit = -1 // the library's word for never
 	}
-	options := &client.Options{Agent: "ftpc/" + command.Version(), Timeout: limit}
+	options := &client.Options{
+		Agent: "ftpc/" + command.Version(), Timeout: limit, Retries: c.Int("retries"), OnRetry: c.noteRetry,
+	}
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
 	}

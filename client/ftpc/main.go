@@ -122,6 +122,12 @@ func globalFlags() []cli.Flag {
 			EnvVars: []string{"FTPC_TIMEOUT"},
 			Value:   time.Minute,
 		},
+		&cli.IntFlag{
+			Name:    "retries",
+			Usage:   "dial a lost connection again, `N` times in a row at most, and go on; 0 never",
+			EnvVars: []string{"FTPC_RETRIES"},
+			Value:   5,
+		},
 		&cli.StringFlag{
 			Name:    "progress",
 			Usage:   "`MODE` of showing progress: auto (a bar on a terminal), plain (lines) or none",

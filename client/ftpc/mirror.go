@@ -239,11 +239,12 @@ func (m *mirror) removeAll() error {
 
 func (m *mirror) removeOne(ctx context.Context, path string) error {
 	if m.uploads {
-		err := m.client.Remove(ctx, joinRemote(m.remote, path))
+		remote := joinRemote(m.remote, path)
+		err := m.vanish(ctx, remote, 0, func() error { return m.client.Remove(ctx, remote) })
 		if errors.Is(err, client.ErrNotEmpty) {
 			return nil
 		}
-		return failed(joinRemote(m.remote, path), err)
+		return failed(remote, err)
 	}
 	local := filepath.Join(m.local, filepath.FromSlash(path))
 	err := os.Remove(local)

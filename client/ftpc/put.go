@@ -230,7 +230,8 @@ func (t *transfer) putStream(ctx context.Context, local, remote string) error {
 }
 
 func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
-	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, t.call.client.Done(), f), &client.PutOptions{Progress: t.progress})
+	r, lost := readerFor(ctx, f)
+	result, err := t.call.client.Put(ctx, remote, r, &client.PutOptions{Progress: t.progress, Lost: lost})
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err

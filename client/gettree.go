@@ -25,11 +25,11 @@ const maxDirectories = 1 << 20
 // early.
 func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferOptions) (Summary, error) {
 	t := &treeGetter{newTree(ctx, c, remote, local, o)}
+	t.transfer = t.get
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()
 	}
-	t.start(t.transfer)
 	t.list()
 	t.finish()
 	t.dirs.finish(t.failed)
@@ -104,15 +104,19 @@ func (t *treeGetter) mkdir(e Entry) bool {
 	return true
 }
 
-// transfer gets one file.
-func (t *treeGetter) transfer(j job) (Result, error) {
+// get gets one file. One that is small has its place here when it comes, and a
+// large one before, for a part of it may be there.
+func (t *treeGetter) get(j job) (Result, error) {
 	dir, name := split(j.path)
-	in, err := t.dirs.use(dir)
-	if err != nil {
-		return Result{}, err
+	at := &desk{tree: t.tree, dir: dir}
+	defer at.leave()
+	isLarge := j.size > protocol.BlockSize
+	l := &localFile{enter: at.enter, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
+	if isLarge || l.keep {
+		if err := l.open(); err != nil {
+			return Result{}, err
+		}
 	}
-	defer t.dirs.release(in)
-	l := &localFile{root: in.root, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
 	if l.keep { // otherwise the last step tells soon enough
 		if err := l.check(); err != nil {
 			return Result{}, err
@@ -124,5 +128,5 @@ func (t *treeGetter) transfer(j job) (Result, error) {
 			t.options.Progress.Expect(0, size-j.size)
 		}
 	}
-	return d.run(t.ctx, j.size > protocol.BlockSize)
+	return d.run(t.ctx, isLarge)
 }

@@ -27,7 +27,7 @@ type Options struct {
 	// does while a source rests, which servers are shown by PING whatever the
 	// timeout. The default is 60 seconds.
 	Timeout time.Duration
-	// InFlight is the most requests in flight, 1 to 65535; the default is 512.
+	// InFlight is the most requests in flight, 1 to 65535; the default is 2048.
 	// The server may allow fewer.
 	InFlight int
 	// Retries is how many times in a row a connection that was lost is dialled
@@ -114,7 +114,7 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files at work at once in a tree; the default is 512
+	Workers    int             // files under way at once in a tree; the default is 2048
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists

@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// walkers is how many directories are made and read at once.
-	walkers = 8
+	// readers is how many directories are read at once.
+	readers = 8
+	// makers is how many are being made on the server, each of which takes a round
+	// trip before the files in it can be sent.
+	makers = 256
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
 )
@@ -32,12 +35,13 @@ const (
 func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
 	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
 	t.changed.L = &t.walking
+	t.reading = make(chan struct{}, readers)
+	t.transfer = t.put
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()
 	}
-	t.start(t.transfer)
-	t.walk(t.walkOne)
+	t.walk(makers, t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
 	return t.result()
@@ -51,6 +55,7 @@ type treePutter struct {
 	pending []string        // directories to walk
 	busy    int             // those being walked
 	known   map[string]bool // directories that were there at first
+	reading chan struct{}   // holds a token for each directory that is read
 }
 
 // open surveys the local tree and makes the remote directory.
@@ -66,7 +71,7 @@ func (t *treePutter) open() error {
 		return err
 	}
 	t.known = make(map[string]bool)
-	t.walk(t.survey)
+	t.walk(readers, t.survey)
 	if t.remote == "" || t.remote == "." { // the served directory is there
 		return nil
 	}
@@ -81,7 +86,7 @@ func (t *treePutter) open() error {
 func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
 
 // walk visits every directory, several at a time. A visit pushes those inside.
-func (t *treePutter) walk(visit func(dir string)) {
+func (t *treePutter) walk(walkers int, visit func(dir string)) {
 	t.pending = []string{"."}
 	var group sync.WaitGroup
 	for range walkers {
@@ -112,6 +117,8 @@ func (t *treePutter) pop() (string, bool) {
 	}
 	if err := t.ctx.Err(); err != nil {
 		t.end(err)
+		t.pending = nil
+		t.changed.Broadcast()
 		return "", false
 	}
 	last := len(t.pending) - 1
@@ -131,8 +138,9 @@ func (t *treePutter) push(dir string) {
 func (t *treePutter) popped() {
 	t.walking.Lock()
 	defer t.walking.Unlock()
-	t.busy--
-	t.changed.Broadcast()
+	if t.busy--; t.busy == 0 && len(t.pending) == 0 {
+		t.changed.Broadcast() // nothing more will come
+	}
 }
 
 // reserved is the beginning of the names that a server keeps for itself and
@@ -168,24 +176,26 @@ func (t *treePutter) learn(dir string) {
 
 // walkOne makes a directory on the server and takes what it holds.
 func (t *treePutter) walkOne(path string) {
-	dir, err := t.dirs.use(path)
+	err := t.mkdir(path)
 	if err == nil {
-		defer t.dirs.release(dir)
-		err = t.mkdir(path, dir)
-	}
-	if err == nil {
-		err = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { return t.entry(dir, path, e) })
+		err = t.take(path)
 	}
 	if err != nil {
 		t.failed(path, err)
 	}
 }
 
-func (t *treePutter) mkdir(path string, dir *localDir) error {
+// mkdir makes a directory. It holds no descriptor while it waits for the server.
+func (t *treePutter) mkdir(path string) error {
 	if path == "." {
 		return nil
 	}
+	dir, err := t.dirs.use(path)
+	if err != nil {
+		return err
+	}
 	info, err := dir.root.Stat(".")
+	t.dirs.release(dir)
 	if err != nil {
 		return localError("stat", localPath(t.local, path), err)
 	}
@@ -194,6 +204,18 @@ func (t *treePutter) mkdir(path string, dir *localDir) error {
 	}
 	t.directory()
 	return nil
+}
+
+// take takes what a directory holds.
+func (t *treePutter) take(path string) error {
+	t.reading <- struct{}{}
+	defer func() { <-t.reading }()
+	dir, err := t.dirs.use(path)
+	if err != nil {
+		return err
+	}
+	defer t.dirs.release(dir)
+	return t.readDir(path, dir, func(path string, e fs.DirEntry) bool { return t.entry(dir, path, e) })
 }
 
 // readDir calls visit for each entry of a directory until it returns false.
@@ -252,25 +274,36 @@ func kindOf(mode fs.FileMode) Kind {
 	return File
 }
 
-// transfer stores one file.
-func (t *treePutter) transfer(j job) (Result, error) {
+// put stores one file. One that was read to its end is closed, and opened again
+// where it has to be sent once more.
+func (t *treePutter) put(j job) (Result, error) {
 	dir, name := split(j.path)
-	in, err := t.dirs.use(dir)
+	at := &desk{tree: t.tree, dir: dir}
+	defer at.leave()
+	open := func() (*os.File, error) {
+		root, err := at.enter()
+		if err != nil {
+			return nil, err
+		}
+		f, err := root.OpenFile(name, os.O_RDONLY|openRegular, 0)
+		if err != nil {
+			return nil, localError("open", localPath(t.local, j.path), err)
+		}
+		return f, nil
+	}
+	f, err := open()
 	if err != nil {
 		return Result{}, err
 	}
-	defer t.dirs.release(in)
-	f, err := in.root.OpenFile(name, os.O_RDONLY|openRegular, 0)
-	if err != nil {
-		return Result{}, localError("open", localPath(t.local, j.path), err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
 	s, err := newSource(f, 0)
 	if err != nil {
+		_ = f.Close() // it was only read
 		return Result{}, err
 	}
-	s.name = localPath(t.local, j.path)
+	defer s.rest()
+	s.name, s.reopen, s.closed = localPath(t.local, j.path), open, at.leave
 	if s.file == nil {
+		_ = f.Close() // likewise
 		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
 	}
 	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)

@@ -23,8 +23,14 @@ type tree struct {
 	dirs    *localDirs
 	jobs    chan job
 	large   chan struct{} // holds a token for each file at work of more than a block
-	workers sync.WaitGroup
+	desks   chan struct{} // holds a token for each file that is read or written here
+	ahead   allowance     // bytes of small files that may wait for a round trip
 	begun   time.Time
+
+	transfer func(job) (Result, error) // does one
+	starting sync.Mutex
+	started  int // workers
+	workers  sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows, and OnFile
 	summary Summary
@@ -46,39 +52,52 @@ func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOp
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)
 	t.large = make(chan struct{}, largeAtOnce)
+	t.desks = make(chan struct{}, desks)
+	t.ahead.left = smallAhead
+	t.ahead.more.L = &t.ahead.mu
 	return t
 }
 
-// start has as many workers as wanted do each job that comes.
-func (t *tree) start(transfer func(job) (Result, error)) {
-	for range t.options.Workers {
-		t.workers.Go(func() {
-			for j := range t.jobs {
-				if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
-					t.end(err)
-					t.options.Progress.Done(1)
-					continue
-				}
-				result, err := t.sized(j, transfer)
-				t.fileDone(j.path, result, err)
-			}
-		})
+// hire has one more worker do the jobs that come, unless there are enough: a
+// small tree needs few.
+func (t *tree) hire() {
+	t.starting.Lock()
+	defer t.starting.Unlock()
+	if t.started == t.options.Workers {
+		return
 	}
+	t.started++
+	t.workers.Go(func() {
+		for j := range t.jobs {
+			if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
+				t.end(err)
+				t.options.Progress.Done(1)
+				continue
+			}
+			result, err := t.sized(j)
+			t.fileDone(j.path, result, err)
+		}
+	})
 }
 
-// sized does a job, of large files a few at a time.
-func (t *tree) sized(j job, transfer func(job) (Result, error)) (Result, error) {
+// sized does a job: of large files a few at a time, of small ones as many as wait
+// for a round trip together without holding too much memory.
+func (t *tree) sized(j job) (Result, error) {
 	if j.size > protocol.BlockSize {
 		t.large <- struct{}{}
 		defer func() { <-t.large }()
+	} else {
+		t.ahead.take(j.size)
+		defer t.ahead.give(j.size)
 	}
-	return transfer(j)
+	return t.transfer(j)
 }
 
 // enqueue lines a file up for the workers, and reports false when the tree has
 // ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
+	t.hire()
 	select {
 	case t.jobs <- j:
 		return true

@@ -27,7 +27,8 @@ type Client struct {
 	address  string // "host:port"
 	options  Options
 	limits   limits
-	lines    []*line
+	lines    []*line        // the first is dialled by who needs it, the others on the side
+	dialling sync.WaitGroup // of the others
 	advances atomic.Int64 // grows with all that need not be done again
 
 	closing context.Context // ends when Close is called
@@ -48,7 +49,9 @@ func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
 func dialFirst(ctx context.Context, address string, options Options, limits limits) (*Client, error) {
 	c := &Client{address: withPort(address), options: options, limits: limits, closed: make(chan struct{})}
 	c.closing, c.end = context.WithCancel(context.Background())
-	c.lines = []*line{newLine(c)}
+	for range options.Connections {
+		c.lines = append(c.lines, newLine(c))
+	}
 	if err := c.lines[0].first(ctx); err != nil {
 		c.end()
 		return nil, err
@@ -181,6 +184,7 @@ func (c *Client) Close() error {
 			group.Go(l.close)
 		}
 		group.Wait()
+		c.dialling.Wait()
 	})
 	return nil
 }

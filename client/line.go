@@ -14,7 +14,8 @@ import (
 // first used, and again once it is lost.
 type line struct {
 	client *Client
-	users  atomic.Int32  // calls that use it, or wait for it
+	users  atomic.Int32  // requests on it, and calls that wait for it
+	barred atomic.Bool   // it is being dialled on the side, or cannot be had
 	turn   chan struct{} // holds a token while somebody dials; for ever once the client is closed
 
 	mu   sync.Mutex
@@ -43,11 +44,10 @@ func (l *line) last() *conn {
 }
 
 // use returns a connection that takes requests. Where there is none, one caller
-// dials for all. era is what it was when the call began.
+// dials for all; without retries, a lost one is returned, which tells why itself. era is what it was when the call began.
 func (l *line) use(ctx context.Context, era int64) (*conn, error) {
-	c := l.last()
-	if c != nil && (l.client.options.Retries == 0 || !c.over()) {
-		return c, nil // a lost one tells why itself
+	if c := l.last(); c != nil && (l.client.options.Retries == 0 || !c.over()) {
+		return c, nil
 	}
 	select {
 	case l.turn <- struct{}{}:
@@ -62,6 +62,14 @@ func (l *line) use(ctx context.Context, era int64) (*conn, error) {
 		return nil, ErrClosed
 	}
 	return c, err
+}
+
+// usable returns the connection if there is one that takes requests, else nil.
+func (l *line) usable() *conn {
+	if c := l.last(); c != nil && !c.over() {
+		return c
+	}
+	return nil
 }
 
 // first dials for the first time. Only what the server itself says is retried.

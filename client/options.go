@@ -37,6 +37,10 @@ type Options struct {
 	Retries int
 	// OnRetry is told before each such attempt; it may be nil, and must be quick.
 	OnRetry func(Retry)
+	// Connections is how many connections are used at most; the default is 1. More
+	// are dialled when many files of a tree are under way, or a file of many blocks
+	// is got; those that cannot be had are done without.
+	Connections int
 	// Dial connects; the default is that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -59,6 +63,7 @@ func (o *Options) withDefaults() Options {
 	}
 	filled.InFlight = min(filled.InFlight, math.MaxUint16)
 	filled.Retries = max(filled.Retries, 0)
+	filled.Connections = max(filled.Connections, 1)
 	if filled.Dial == nil {
 		filled.Dial = new(net.Dialer).DialContext
 	}

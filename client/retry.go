@@ -73,25 +73,19 @@ func endsAll(err error) bool {
 // retries allow, where that is lost or the server was too busy. try reports
 // whether it may be done again.
 func (c *Client) attempt(ctx context.Context, op, path string, try func(*conn) (again bool, err error)) error {
-	l := c.pick()
-	l.users.Add(1)
-	defer l.users.Add(-1)
-	era := l.era.Load()
+	era := c.lines[0].era.Load()
 	for refusals := 0; ; {
-		conn, err := l.use(ctx, era)
-		if err != nil {
+		conn, again, err := c.tryOnce(ctx, era, try)
+		switch {
+		case conn == nil:
 			return fmt.Errorf("%s: %w", subject(op, path), err)
-		}
-		again, err := try(conn)
-		if err == nil {
+		case err == nil:
 			c.advanced()
 			return nil
-		}
-		if !again || c.options.Retries == 0 || ctx.Err() != nil || !passes(err) {
+		case !again || c.options.Retries == 0 || ctx.Err() != nil || !passes(err):
 			return err
-		}
-		if conn.over() {
-			continue // to the next one, if there will be one
+		case conn.over(): // to another one, if there will be one
+			continue
 		}
 		if refusals++; refusals > c.options.Retries {
 			return err
@@ -102,15 +96,19 @@ func (c *Client) attempt(ctx context.Context, op, path string, try func(*conn) (
 	}
 }
 
-// pick returns the line that the fewest use.
-func (c *Client) pick() *line {
-	best := c.lines[0]
-	for _, l := range c.lines[1:] {
-		if l.users.Load() < best.users.Load() {
-			best = l
+// tryOnce finds a connection and does what is to be done over it. It returns none
+// where there is none to be had.
+func (c *Client) tryOnce(ctx context.Context, era int64, try func(*conn) (again bool, err error)) (_ *conn, again bool, err error) {
+	l, conn := c.pick()
+	l.users.Add(1)
+	defer l.users.Add(-1)
+	if conn == nil {
+		if conn, err = l.use(ctx, era); err != nil {
+			return nil, false, err
 		}
 	}
-	return best
+	again, err = try(conn)
+	return conn, again, err
 }
 
 // advanced tells that something was achieved that need not be done again.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,10 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkTimeout(ctx); err != nil {
 			return err
 		}
-		if err := checkRetries(ctx); err != nil {
+		if err := checkCount(ctx, "retries", 0); err != nil {
+			return err
+		}
+		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
 		if err := checkArguments(ctx); err != nil {
@@ -128,17 +132,17 @@ func checkTimeout(c *cli.Context) error {
 	return command.Usagef("%s: %s is negative", name, limit)
 }
 
-// checkRetries refuses a number that there is not.
-func checkRetries(c *cli.Context) error {
-	n := c.Int("retries")
-	if n >= 0 {
+// checkCount refuses a number that is less than it can be.
+func checkCount(c *cli.Context, flag string, least int) error {
+	n := c.Int(flag)
+	if n >= least || !c.IsSet(flag) {
 		return nil
 	}
-	name := "--retries"
-	if os.Getenv("FTPC_RETRIES") == strconv.Itoa(n) {
-		name = "FTPC_RETRIES"
+	name := "--" + flag
+	if variable := "FTPC_" + strings.ToUpper(flag); os.Getenv(variable) == strconv.Itoa(n) {
+		name = variable
 	}
-	return command.Usagef("%s: %d is negative", name, n)
+	return command.Usagef("%s %d: it is at least %d", name, n, least)
 }
 
 // checkArguments refuses what no command has a meaning for. An empty argument
@@ -178,6 +182,7 @@ func (c *call) options() *client.Options {
 	}
 	options := &client.Options{
 		Agent: "ftpc/" + command.Version(), Timeout: limit, Retries: c.Int("retries"), OnRetry: c.noteRetry,
+		Connections: c.Int("connections"), // 0, the default, where a command has no such flag
 	}
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit

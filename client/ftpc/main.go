@@ -143,6 +143,17 @@ func globalFlags() []cli.Flag {
 	}
 }
 
+// connectionsFlag is for what moves more than one connection may carry.
+func connectionsFlag() cli.Flag {
+	return &cli.IntFlag{
+		Name:    "connections",
+		Aliases: []string{"j"},
+		Usage:   "spread the files of a tree, and the blocks of a large one that is got, over `N` connections",
+		EnvVars: []string{"FTPC_CONNECTIONS"},
+		Value:   1,
+	}
+}
+
 // toggle is a flag without a value.
 func toggle(name, alias, usage string) cli.Flag {
 	flag := &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}

@@ -30,6 +30,7 @@ func mirrorCommand(out *console) *cli.Command {
 			toggle("dry-run", "n", "print what would be done, and do nothing"),
 			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches `PATTERN`, at both ends; may be repeated"},
 			&cli.StringSliceFlag{Name: "include", Usage: "but not what matches `PATTERN`; may be repeated"},
+			connectionsFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runMirror),

@@ -25,6 +25,7 @@ func putCommand(out *console) *cli.Command {
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "put directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
+			connectionsFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),

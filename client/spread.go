@@ -13,7 +13,7 @@ const (
 	// slow reader (limits.getAhead), so one that comes too early holds nothing up.
 	pieceSize = 8 * protocol.BlockSize
 	// piecesAhead is how many are asked for at once over each connection.
-	piecesAhead = 4
+	piecesAhead = 8
 )
 
 // pieceEnd returns where a piece ends that begins at an offset: at the end of a

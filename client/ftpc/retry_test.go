@@ -68,7 +68,7 @@ func TestRetriesUsedUp(t *testing.T) {
 	r, err := trial.NewRelay(address)
 	check(t, err)
 	r.CutAfter(4<<20, func() { go r.Close() })
-	cmd := quietCommand(t, r.Address(), "--retries", "1", "get", "big")
+	cmd := quietCommand(t, r.Address(), "--retries", "2", "get", "big")
 	_ = cmd.Run() // what it returns is checked as the status
 	wantEnd(t, cmd.ProcessState.ExitCode(), statusNetwork, cmd.Stderr,
 		`^ftpc: get: lost the connection to [^\n]*; connecting again\nftpc: get big: no server answers at [^\n]*\nhint: run the same command again: it goes on behind the [^\n]* in \.big\.ftpc-part\n$`)

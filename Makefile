@@ -54,6 +54,10 @@ test: ## run all tests, with the race detector where there is a C compiler
 	@race=-race; go build -race runtime/race 2>/dev/null || { race=; echo "no C compiler: testing without the race detector"; }; \
 	$(call in-modules,go test $$race $(TESTFLAGS) ./...)
 
+.PHONY: allocations
+allocations: ## run the tests of what a transfer allocates, which the race detector disturbs
+	go test -count=1 $(TESTFLAGS) -run '^TestAllocations$$' ./protocol ./server/session ./server
+
 .PHONY: test-selectors
 test-selectors: ## run the server's tests on each selector of this system
 	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \
@@ -119,6 +123,15 @@ bench-peers: build ## measure ftpd and its peers side by side, RUNS times each, 
 bench-latency: build ## the same for ftpd and rsync through delays of 0, 10 and 100 ms each way
 	@cd bench && go build -o ../$(BIN)/bench-peers ./peers
 	@$(BIN)/bench-peers -latency -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR) -runs $(RUNS) $(PEERFLAGS)
+
+.PHONY: bench-mirror
+bench-mirror: build ## ftpc mirror and rsync on 100,000 files that are the same at both ends, into docs/benchmarks
+	@cd bench && go build -o ../$(BIN)/bench-mirror ./mirror
+	@$(BIN)/bench-mirror -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR)/mirror.md -runs $(RUNS)
+
+.PHONY: try-mirror
+try-mirror: build ## mirror Go's own source both ways, interrupted, killed and changed in between; needs rsync
+	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
 
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models

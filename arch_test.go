@@ -67,7 +67,7 @@ var arrows = []arrow{
 	},
 	{from: "server/storage/storagetest", project: []string{"server/storage"}, modules: []string{"github.com/google/go-cmp/cmp"}},
 
-	{from: "client", project: []string{"protocol"}, tests: []string{"..."}},
+	{from: "client", project: []string{"protocol"}, modules: []string{unix}, tests: []string{"..."}},
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "protocol", "internal/command"},
@@ -87,6 +87,10 @@ var arrows = []arrow{
 	{from: "bench/peers/apt"},
 	{from: "bench/peers/process"},
 	{from: "bench/peers/tools", project: []string{"bench/peers/apt", "bench/peers/process"}},
+	{
+		from:    "bench/mirror",
+		project: []string{"internal/trial", "bench/machine", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},
+	},
 	{from: "bench/relay"},
 	{from: "bench/machine", modules: []string{unix}},
 	{

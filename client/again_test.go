@@ -2,13 +2,9 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
-
-	"ftpd/protocol"
 )
 
 // A put goes on behind what the server has, and tells its progress once.
@@ -82,56 +78,6 @@ func TestTreeAgain(t *testing.T) {
 			}
 			if passed := r.Passed(); passed > (files/2+30)*int64(len(content)) {
 				t.Errorf("%d bytes passed after half had come", passed)
-			}
-		})
-	}
-}
-
-// A file of a tree that is closed once it is sent must be the same still when it
-// has to be sent once more.
-func TestReopenedFile(t *testing.T) {
-	for name, change := range map[string]func(name string) error{
-		"same":     func(string) error { return nil },
-		"replaced": func(name string) error { return os.Rename(name+"2", name) },
-		"longer":   func(name string) error { return os.WriteFile(name, []byte("longer"), 0o600) },
-		"gone":     os.Remove,
-	} {
-		t.Run(name, func(t *testing.T) {
-			source := t.TempDir()
-			local := filepath.Join(source, "f")
-			writeFile(t, local, []byte("old"))
-			writeFile(t, local+"2", []byte("new"))
-			h := &host{t: t, scripts: []func(*peer){
-				func(p *peer) {
-					p.send(p.expect(protocol.OpMkdir).Request, protocol.OK{Count: 1})
-					p.expect(protocol.OpPut)
-					p.expect(protocol.OpData)
-					p.expect(protocol.OpEnd)
-					if err := change(local); err != nil {
-						t.Error(err)
-					}
-				},
-				func(p *peer) {
-					if name == "same" {
-						p.expect(protocol.OpPut)
-						p.expect(protocol.OpData)
-						p.send(p.expect(protocol.OpEnd).Request, protocol.OK{Count: 3})
-					}
-					p.drain()
-				},
-			}}
-			c, closed := h.connect(1)
-			defer closed()
-			onlyF := func(path string, _ Kind) bool { return path == "f" }
-			summary, err := c.PutTree(limit(t), source, "tree", &TransferOptions{Select: onlyF})
-			if name == "same" {
-				if err != nil || summary.Files != 1 {
-					t.Errorf("%+v, %v", summary, err)
-				}
-				return
-			}
-			if fault := new(LocalError); !errors.As(err, &fault) || name != "gone" && !errors.Is(err, ErrChanged) {
-				t.Errorf("%+v, %v", summary, err)
 			}
 		})
 	}

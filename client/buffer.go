@@ -2,19 +2,26 @@ package client
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"ftpd/protocol"
 )
 
 // buffer is memory lent by a pool. Whoever holds it may free it, once; one
 // that is lost with a connection is left to the garbage collector.
-type buffer struct{ b []byte }
+type buffer struct {
+	b      []byte
+	others atomic.Int32 // that hold it too
+}
+
+// share gives the buffer one more holder.
+func (b *buffer) share() { b.others.Add(1) }
 
 // All connections share the pools: they hold memory between transfers, and no
 // state.
 var (
-	controlBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, protocol.ControlBuffer)} }}
-	blockBuffers   = sync.Pool{New: func() any { return &buffer{make([]byte, protocol.BlockBuffer)} }}
+	controlBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, protocol.ControlBuffer)} }}
+	blockBuffers   = sync.Pool{New: func() any { return &buffer{b: make([]byte, protocol.BlockBuffer)} }}
 )
 
 // getBuffer lends a buffer of at least n bytes; n is at most
@@ -27,11 +34,13 @@ func getBuffer(n int) *buffer {
 }
 
 func (b *buffer) free() {
-	switch {
-	case b == nil:
-	case len(b.b) == protocol.ControlBuffer:
+	if b == nil || b.others.Add(-1) >= 0 {
+		return
+	}
+	b.others.Store(0)
+	if len(b.b) == protocol.ControlBuffer {
 		controlBuffers.Put(b)
-	default:
+	} else {
 		blockBuffers.Put(b)
 	}
 }

@@ -27,8 +27,7 @@ type Client struct {
 	address  string // "host:port"
 	options  Options
 	limits   limits
-	lines    []*line        // the first is dialled by who needs it, the others on the side
-	dialling sync.WaitGroup // of the others
+	lines    []*line      // the first is dialled by who needs it, the others on the side
 	advances atomic.Int64 // grows with all that need not be done again
 
 	closing context.Context // ends when Close is called
@@ -184,7 +183,6 @@ func (c *Client) Close() error {
 			group.Go(l.close)
 		}
 		group.Wait()
-		c.dialling.Wait()
 	})
 	return nil
 }

@@ -16,17 +16,18 @@ import (
 // goroutine that reads and one that writes. Nothing is retried: the first
 // failure ends it, and every request gets that error.
 type conn struct {
-	nc      net.Conn
-	address string
-	server  Server
-	limits  limits
-	in      *receiver // the reader's
-	sender  *sender
-	slots   chan struct{} // holds a token for each request in flight
-	open    atomic.Int32  // requests in flight, and callers that wait for a slot
-	joined  chan struct{} // holds a token when open has grown
-	watch   watch
-	running sync.WaitGroup
+	nc       net.Conn
+	address  string
+	server   Server
+	limits   limits
+	in       *receiver // the reader's
+	gathered []*flight // likewise: answered, not handed over
+	sender   *sender
+	slots    chan struct{} // holds a token for each request in flight
+	open     atomic.Int32  // requests in flight, and callers that wait for a slot
+	joined   chan struct{} // holds a token when open has grown
+	watch    watch
+	running  sync.WaitGroup
 
 	dead    chan struct{} // closed once err is set
 	closing chan struct{} // closed by close: no more requests
@@ -60,6 +61,9 @@ func newConn(in *receiver, server Server, timeout time.Duration, limits limits) 
 		pings:    make(map[uint64]chan struct{}),
 	}
 	c.watch.init(c, timeout)
+	if slow, ok := in.conn.(*limitedConn); ok {
+		c.watch.slow, slow.moved = true, func() { c.watch.moved(1) }
+	}
 	c.running.Go(c.read)
 	c.running.Go(c.write)
 	return c
@@ -83,7 +87,9 @@ func (c *conn) begin(ctx context.Context, r *request) error {
 		return r.wrap(err)
 	}
 	r.conn = c
-	r.inbox.init()
+	if r.flight == nil {
+		r.inbox.init()
+	}
 	if err := c.register(r); err != nil {
 		c.release()
 		return r.wrap(err)
@@ -98,6 +104,7 @@ func (c *conn) slot(ctx context.Context) error {
 		return nil
 	default:
 	}
+	c.sender.wake() // what is queued may have to leave before one is free
 	select {
 	case c.slots <- struct{}{}:
 		return nil
@@ -259,7 +266,7 @@ func (c *conn) read() {
 			c.fail(c.readError(err))
 			return
 		}
-		c.watch.moved(n)
+		c.watch.received(n)
 		if err := c.frames(); err != nil {
 			c.fail(err)
 			return

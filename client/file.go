@@ -62,18 +62,17 @@ func (c *Client) putFile(ctx context.Context, local, remote string, o *TransferO
 	}
 	o.Progress.Expect(1, max(0, s.size))
 	defer o.Progress.Done(1)
-	return c.putLocal(ctx, remote, s, o)
+	return c.putLocal(ctx, remote, s, PutOptions{CreateOnly: o.CreateOnly, IfMatch: o.IfMatch}, o.Progress)
 }
 
-// putLocal stores a local file.
-func (c *Client) putLocal(ctx context.Context, remote string, s *source, o *TransferOptions) (Result, error) {
-	options := PutOptions{CreateOnly: o.CreateOnly}
+// putLocal stores a local file; options holds the conditions.
+func (c *Client) putLocal(ctx context.Context, remote string, s *source, options PutOptions, progress Progress) (Result, error) {
 	s.keeps = true
 	if s.info != nil {
 		options.Mode = s.info.Mode()
 		options.Mtime = s.info.ModTime()
 	}
-	return c.put(ctx, remote, s, &options, o.Progress)
+	return c.put(ctx, remote, s, &options, progress)
 }
 
 func (o *TransferOptions) event(e FileEvent) {

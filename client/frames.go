@@ -34,6 +34,7 @@ func (c *conn) frames() error {
 		case err != nil:
 			return broken(err)
 		case !ok:
+			c.handOver()
 			return nil
 		case f.Request == 0:
 			err = c.connectionFrame(f)
@@ -113,6 +114,10 @@ func (c *conn) requestFrame(f protocol.Frame) error {
 	r, final, err := c.route(f)
 	if err != nil {
 		return err
+	}
+	if r.flight != nil {
+		c.gather(r.flight, f, final)
+		return nil
 	}
 	waiting := r.inbox.put(c.arrival(r, f))
 	switch {

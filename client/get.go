@@ -67,10 +67,15 @@ func (g *getter) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return g.result(begun), nil
+}
+
+// result tells of a GET that has ended well.
+func (g *getter) result(begun time.Time) Result {
 	return Result{
 		Path: g.path, Size: int64(g.tree.Size()), Mtime: g.info.Mtime, Mode: g.info.Mode,
 		ETag: g.info.ETag, Digest: g.tree.Sum(), Duration: time.Since(begun),
-	}, nil
+	}
 }
 
 // request gets what comes next, so many bytes as left says each time that a

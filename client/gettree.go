@@ -16,8 +16,9 @@ const maxDirectories = 1 << 20
 // GetTree makes local a copy of the directory remote: local is made if it is
 // missing and merged into if it is there. Files are transferred while the
 // listing still comes, each as GetFile does; directories that are made get
-// their mode and time at the end. Symbolic links and special files are
-// skipped, and symbolic links in the local tree never written through.
+// their mode and time at the end. Special files are skipped, and so are the part
+// files of interrupted transfers, and symbolic links unless TransferOptions.Links
+// says otherwise. Symbolic links in the local tree are never written through.
 //
 // A file that fails does not stop the others: the error is then a *TreeError.
 // A name that would leave the local directory is such a failure, ErrInvalid.
@@ -25,11 +26,11 @@ const maxDirectories = 1 << 20
 // early.
 func (c *Client) GetTree(ctx context.Context, remote, local string, o *TransferOptions) (Summary, error) {
 	t := &treeGetter{newTree(ctx, c, remote, local, o)}
-	t.transfer = t.get
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()
 	}
+	t.start(t.transfer, t.direction())
 	t.list()
 	t.finish()
 	t.dirs.finish(t.failed)
@@ -47,22 +48,24 @@ func (t *treeGetter) open() error {
 	if info.Kind != Directory {
 		return &Error{Op: "get", Path: t.remote, Code: protocol.NotDirectory, Message: "a tree begins with a directory"}
 	}
-	made := os.Mkdir(t.local, 0o700)
+	made := os.Mkdir(t.local, unfinished(info.Mode))
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return localError("mkdir", t.local, made)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
 	if made == nil {
 		t.dirs.willFinish(".", info)
+	} else {
+		t.dirs.sweep(".")
 	}
 	return nil
 }
 
 // list takes the listing as it comes.
 func (t *treeGetter) list() {
-	for e, err := range t.client.List(t.ctx, t.remote, ListOptions{Recursive: true}) {
+	for e, err := range t.client.Walk(t.ctx, t.remote, t.options.Links) {
 		if err != nil {
 			t.end(err)
 			return
@@ -79,7 +82,11 @@ func (t *treeGetter) entry(e Entry) bool {
 	case !safePath(e.Path):
 		t.failed(e.Path, &Error{Op: "get", Path: join(t.remote, e.Path), Code: protocol.Invalid, Message: unsafeReason(e.Path)})
 	case e.Err != nil:
-		t.failed(e.Path, e.Err)
+		if t.selected(e.Path, e.Kind) {
+			t.failed(e.Path, e.Err)
+		}
+	case IsPart(e.Path):
+		t.skipped(e.Path, SkippedPart)
 	case !t.selected(e.Path, e.Kind):
 	case e.Kind == Directory:
 		return t.mkdir(e)
@@ -104,19 +111,15 @@ func (t *treeGetter) mkdir(e Entry) bool {
 	return true
 }
 
-// get gets one file. One that is small has its place here when it comes, and a
-// large one before, for a part of it may be there.
-func (t *treeGetter) get(j job) (Result, error) {
+// transfer gets one file.
+func (t *treeGetter) transfer(j job) (Result, error) {
 	dir, name := split(j.path)
-	at := &desk{tree: t.tree, dir: dir}
-	defer at.leave()
-	isLarge := j.size > protocol.BlockSize
-	l := &localFile{enter: at.enter, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
-	if isLarge || l.keep {
-		if err := l.open(); err != nil {
-			return Result{}, err
-		}
+	in, err := t.dirs.use(dir)
+	if err != nil {
+		return Result{}, err
 	}
+	defer t.dirs.release(in)
+	l := &localFile{root: in.root, name: name, path: localPath(t.local, j.path), keep: t.options.CreateOnly}
 	if l.keep { // otherwise the last step tells soon enough
 		if err := l.check(); err != nil {
 			return Result{}, err
@@ -128,5 +131,5 @@ func (t *treeGetter) get(j job) (Result, error) {
 			t.options.Progress.Expect(0, size-j.size)
 		}
 	}
-	return d.run(t.ctx, isLarge)
+	return d.run(t.ctx, j.size > protocol.BlockSize)
 }

@@ -97,7 +97,7 @@ type FileEvent struct {
 	Remote, Local string
 	Result        Result
 	Err           error  // nil if the file was transferred or skipped
-	Skipped       string // why it was skipped: "symlink", "special file" or, of a put, "reserved name"
+	Skipped       string // why it was skipped: "symlink", "special file", SkippedPart or, of a put, SkippedReserved
 }
 
 // Summary counts what became of a tree.
@@ -105,7 +105,7 @@ type Summary struct {
 	Files       int64 // transferred
 	Directories int64 // made or found
 	Failed      int64 // files and directories
-	Skipped     int64 // symbolic links, special files and reserved names
+	Skipped     int64 // symbolic links, special files, part files and reserved names
 	Bytes       int64 // of the files transferred
 	Duration    time.Duration
 }

@@ -20,3 +20,15 @@ func appendInode(b []byte, info fs.FileInfo) []byte {
 	}
 	return b
 }
+
+// inodeChanged tells whether a file was changed in any way since then, also where its
+// time was set back. That it has lost its last name moves the same clock, and does
+// nothing to its content.
+func inodeChanged(then, now fs.FileInfo) bool {
+	before, ok := then.Sys().(*syscall.Stat_t)
+	after, too := now.Sys().(*syscall.Stat_t)
+	if !ok || !too || before.Nlink > 0 && after.Nlink == 0 {
+		return false
+	}
+	return changeTime(before) != changeTime(after)
+}

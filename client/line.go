@@ -49,6 +49,11 @@ func (l *line) use(ctx context.Context, era int64) (*conn, error) {
 	if c := l.last(); c != nil && (l.client.options.Retries == 0 || !c.over()) {
 		return c, nil
 	}
+	return l.inTurn(ctx, func() (*conn, error) { return l.redial(ctx, era) })
+}
+
+// inTurn has one at a time dial, and nobody once the client is closed.
+func (l *line) inTurn(ctx context.Context, dial func() (*conn, error)) (*conn, error) {
 	select {
 	case l.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -57,7 +62,7 @@ func (l *line) use(ctx context.Context, era int64) (*conn, error) {
 		return nil, ErrClosed
 	}
 	defer func() { <-l.turn }()
-	c, err := l.redial(ctx, era)
+	c, err := dial()
 	if l.client.closing.Err() != nil {
 		return nil, ErrClosed
 	}
@@ -86,6 +91,22 @@ func (l *line) first(ctx context.Context) error {
 			return fmt.Errorf("dial %s: %w", printable(l.client.address), err)
 		}
 	}
+}
+
+// extra makes a connection besides the first, if there is none. One that the server
+// never had room for is not waited for, and what cannot be had is barred.
+func (l *line) extra() {
+	if l.usable() != nil || !l.barred.CompareAndSwap(false, true) {
+		return
+	}
+	ctx := l.client.closing
+	c, err := l.inTurn(ctx, func() (*conn, error) {
+		if l.last() == nil {
+			return l.dial(ctx)
+		}
+		return l.redial(ctx, l.era.Load())
+	})
+	l.barred.Store(err != nil || c.over())
 }
 
 // redial dials until there is a connection, as often as retries allow.

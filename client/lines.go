@@ -1,5 +1,7 @@
 package client
 
+import "sync"
+
 // crowd is how many requests are on each connection before more are dialled: a
 // command that has few needs no other.
 const crowd = 16
@@ -22,15 +24,27 @@ func (c *Client) pick() (best *line, usable *conn) {
 }
 
 // widen dials, on the side, the lines behind the first that have no connection. One
-// that cannot be had as often as retries allow is done without from then on.
+// that cannot be had, or not again as often as retries allow, is done without.
 func (c *Client) widen() {
 	for _, l := range c.lines[1:] {
-		if l.usable() != nil || !l.barred.CompareAndSwap(false, true) {
-			continue
+		if !l.barred.Load() && l.usable() == nil {
+			go l.extra()
 		}
-		c.dialling.Go(func() {
-			conn, err := l.use(c.closing, l.era.Load())
-			l.barred.Store(err != nil || conn.over())
-		})
 	}
+}
+
+// all returns the connections, once those that can be had have been made.
+func (c *Client) all() []*conn {
+	var dialling sync.WaitGroup
+	for _, l := range c.lines[1:] {
+		dialling.Go(l.extra)
+	}
+	dialling.Wait()
+	var list []*conn
+	for _, l := range c.lines {
+		if conn := l.usable(); conn != nil {
+			list = append(list, conn)
+		}
+	}
+	return list
 }

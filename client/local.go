@@ -14,13 +14,11 @@ import (
 // localFile is a local file that a transfer makes: a hidden part file in the
 // same directory, which takes the name when it is complete.
 type localFile struct {
-	root *os.Root // the directory; nil until open, where that is later
-	// enter returns the directory, when it is needed; nil where root is there.
-	enter func() (*os.Root, error)
-	name  string // in it
-	path  string // the whole path, for errors
-	keep  bool   // fail where the name is taken
-	odd   bool   // what has the name is a device or a named pipe: it is written itself
+	root *os.Root // the directory
+	name string   // in it
+	path string   // the whole path, for errors
+	keep bool     // fail where the name is taken
+	odd  bool     // what has the name is a device or a named pipe: it is written itself
 
 	file *os.File
 	part string // its name; empty where name itself is written, which is no regular file
@@ -43,14 +41,6 @@ func openLocal(path string, keep bool) (*localFile, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-// open has the directory at hand.
-func (l *localFile) open() (err error) {
-	if l.root == nil {
-		l.root, err = l.enter()
-	}
-	return err
 }
 
 // check looks at what has the name now, so that a transfer that would fail in
@@ -89,9 +79,6 @@ func (l *localFile) resume(want origin, tree *protocol.Tree) (origin, bool) {
 
 // create begins the file, a part of o.
 func (l *localFile) create(o origin) (io.Writer, error) {
-	if err := l.open(); err != nil {
-		return nil, err
-	}
 	if l.file != nil {
 		_ = l.file.Close() // it was a part of another version
 		l.file = nil

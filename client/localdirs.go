@@ -11,14 +11,17 @@ import (
 )
 
 // keepOpen is how many directories of a tree stay open though nobody uses
-// them.
+// them, where the descriptors suffice.
 const keepOpen = 64
 
 // localDirs are the directories of a local tree. They are reached from the
 // top one name at a time, and none by a symbolic link: what a server named
-// stays in the tree, and in the directory that it named.
+// stays in the tree, and in the directory that it named. Only a tree that is
+// read may follow links, where its user wants that.
 type localDirs struct {
-	base string
+	base  string
+	keep  int // how many stay open though nobody uses them
+	links Links
 
 	mu   sync.Mutex
 	open map[string]*localDir // by path below base, with slashes
@@ -27,8 +30,14 @@ type localDirs struct {
 
 // localDir is an open directory.
 type localDir struct {
-	root  *os.Root
-	users int
+	root   *os.Root
+	users  int
+	direct direct
+}
+
+func (d *localDir) close() {
+	_ = d.root.Close() // nothing is written through it
+	d.direct.close()
 }
 
 // madeDir is a directory that gets its mode and time when all that it holds is
@@ -39,13 +48,13 @@ type madeDir struct {
 	mtime time.Time
 }
 
-func openLocalDirs(base string) (*localDirs, error) {
+func openLocalDirs(base string, keep int) (*localDirs, error) {
 	root, err := os.OpenRoot(base)
 	if err != nil {
 		return nil, localError("open", base, err)
 	}
 	top := &localDir{root: root, users: 1} // it stays
-	return &localDirs{base: base, open: map[string]*localDir{".": top}}, nil
+	return &localDirs{base: base, keep: keep, open: map[string]*localDir{".": top}}, nil
 }
 
 // use opens a directory, or finds it open. Its user calls release.
@@ -66,7 +75,7 @@ func (d *localDirs) useLocked(path string) (*localDir, error) {
 		return nil, err
 	}
 	defer func() { above.users-- }()
-	root, err := openDir(above.root, name)
+	root, err := d.openDir(above.root, name, path)
 	if err != nil {
 		return nil, localError("open", localPath(d.base, path), err)
 	}
@@ -76,29 +85,31 @@ func (d *localDirs) useLocked(path string) (*localDir, error) {
 	return dir, nil
 }
 
-// openDir opens a directory that is no symbolic link.
-func openDir(root *os.Root, name string) (*os.Root, error) {
+// openDir opens a directory that is no symbolic link, unless links are followed.
+func (d *localDirs) openDir(root *os.Root, name, path string) (*os.Root, error) {
 	info, err := root.Lstat(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case info.IsDir():
+		return root.OpenRoot(name)
+	case info.Mode()&fs.ModeSymlink != 0 && d.links == CopyLinks:
+		return os.OpenRoot(localPath(d.base, path)) // which may lead out of the tree
 	}
-	if !info.IsDir() {
-		return nil, syscall.ENOTDIR
-	}
-	return root.OpenRoot(name)
+	return nil, syscall.ENOTDIR
 }
 
 // shrink closes some directories that nobody uses if many are open.
 func (d *localDirs) shrink() {
-	if len(d.open) <= keepOpen {
+	if len(d.open) <= d.keep {
 		return
 	}
 	for path, dir := range d.open {
 		if dir.users == 0 {
-			_ = dir.root.Close() // nothing is written through it
+			dir.close()
 			delete(d.open, path)
 		}
-		if len(d.open) <= keepOpen/2 {
+		if len(d.open) <= d.keep/2 {
 			return
 		}
 	}
@@ -118,7 +129,7 @@ func (d *localDirs) make(path string, info Info) error {
 		return err
 	}
 	defer d.release(above)
-	err = above.root.Mkdir(name, 0o700) // no other needs it before it is complete
+	err = above.root.Mkdir(name, unfinished(info.Mode))
 	switch {
 	case err == nil:
 		d.willFinish(path, info)
@@ -129,8 +140,24 @@ func (d *localDirs) make(path string, info Info) error {
 	if found, err := above.root.Lstat(name); err != nil || !found.IsDir() {
 		return localError("mkdir", localPath(d.base, path), syscall.ENOTDIR)
 	}
+	d.sweep(path)
 	return nil
 }
+
+// sweep removes what transfers that were killed have left in a directory.
+func (d *localDirs) sweep(path string) {
+	dir, err := d.use(path)
+	if err != nil {
+		return // whoever has something to do there is told
+	}
+	defer d.release(dir)
+	sweepParts(dir.root)
+}
+
+// unfinished returns the mode of a directory that is to be filled. Nobody but its
+// owner may write there before it is complete; otherwise it has the mode that it will
+// have, for it stays so where the transfer is killed, and the next one finds it made.
+func unfinished(mode fs.FileMode) fs.FileMode { return mode.Perm()&^0o022 | 0o700 }
 
 func (d *localDirs) willFinish(path string, info Info) {
 	d.mu.Lock()
@@ -150,7 +177,7 @@ func (d *localDirs) finish(report func(path string, err error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, dir := range d.open {
-		_ = dir.root.Close() // nothing is written through it
+		dir.close()
 	}
 	clear(d.open)
 }

@@ -43,7 +43,7 @@ func TestModesWithoutSearch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dirs, err := openLocalDirs(base)
+	dirs, err := openLocalDirs(base, keepOpen)
 	if err != nil {
 		t.Fatal(err)
 	}

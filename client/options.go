@@ -119,20 +119,22 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files under way at once in a tree; the default is 2048
+	Workers    int             // files at work at once in a tree; the default is 512, or fewer where the process may not open as many
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists
-	// Select is asked for each file and directory below the top of a tree, by its
-	// path there; what it answers false for is left out, and so it must for all that
+	IfMatch    uint64          // of PutFile: the ETag that the path on the server must have; 0 is any
+	Links      Links           // of trees; the default is SkipLinks
+	// Select is asked for each file and directory below the top of a tree, and for a link
+	// that cannot be followed, by its path there; what it answers false for is left out, and so it must for all that
 	// such a directory holds. It may be called concurrently. nil selects all.
 	Select func(path string, kind Kind) bool
 }
 
-// defaultWorkers is as many as a server takes in flight: what waits for a round trip
+// defaultWorkers is how many work on a file each: what waits for a round trip
 // waits together, and what waits for the server's disk is made durable together.
 const (
-	defaultWorkers = protocol.DefaultInFlight
+	defaultWorkers = 512
 	// largeAtOnce is how many files of more than a block are at work at once: each
 	// holds blocks, and a few keep the connection busy.
 	largeAtOnce = 16

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
+	"strings"
 	"syscall"
 	"unicode/utf8"
 
@@ -22,7 +22,7 @@ const (
 // partName returns a hidden name beside name for what is not complete yet and
 // will not be gone on with.
 func partName(name string) string {
-	return hiddenName(name, fmt.Sprintf(".ftpc-%016x", rand.Uint64()))
+	return hiddenName(name, fmt.Sprintf(".ftpc-%016x", partNumber()))
 }
 
 // keptName returns the hidden name beside name that every run finds again.
@@ -32,6 +32,16 @@ func keptName(name, suffix string) string {
 		suffix = "-" + protocol.BlockDigest([]byte(name)).String()[:16] + suffix
 	}
 	return hiddenName(name, suffix)
+}
+
+// IsPart tells whether the last name of a path is that of a part file, as GetFile
+// makes them, or of the journal beside one.
+func IsPart(path string) bool {
+	_, name := split(path)
+	if !strings.HasPrefix(name, ".") || !strings.Contains(name, ".ftpc-") {
+		return false
+	}
+	return strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, journalSuffix) || unnamedPart.MatchString(name)
 }
 
 // hiddenName cuts name, between characters, so that all fits.

@@ -3,17 +3,16 @@ package client
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 )
 
 const (
-	// readers is how many directories are read at once.
-	readers = 8
+	// walkers is how many directories are read at once, where the descriptors
+	// suffice.
+	walkers = 8
 	// makers is how many are being made on the server, each of which takes a round
 	// trip before the files in it can be sent.
 	makers = 256
@@ -24,8 +23,10 @@ const (
 // PutTree makes remote a copy of the directory local: remote is made with its
 // parents if it is missing and merged into if it is there. Each file is
 // stored as PutFile does. A directory gets its mode, always with all that its
-// owner needs to fill it, but not its time. Skipped are symbolic links, special
-// files and names that begin with ".ftpd-", which a server keeps for itself.
+// owner needs to fill it, but not its time. Skipped are symbolic links unless
+// TransferOptions.Links says otherwise, special files, which are never opened, the
+// part files of interrupted transfers, and names that begin with ".ftpd-", which a
+// server keeps for itself.
 // A directory that was not there when the tree was begun is no part of it, so
 // that a tree can be put into itself.
 //
@@ -35,12 +36,12 @@ const (
 func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
 	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
 	t.changed.L = &t.walking
-	t.reading = make(chan struct{}, readers)
-	t.transfer = t.put
+	t.reading = make(chan struct{}, t.limits.walkers)
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()
 	}
+	t.start(t.transfer, t.direction())
 	t.walk(makers, t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
@@ -55,7 +56,7 @@ type treePutter struct {
 	pending []string        // directories to walk
 	busy    int             // those being walked
 	known   map[string]bool // directories that were there at first
-	reading chan struct{}   // holds a token for each directory that is read
+	reading chan struct{}   // holds a token for each directory that is open for its walk
 }
 
 // open surveys the local tree and makes the remote directory.
@@ -67,11 +68,12 @@ func (t *treePutter) open() error {
 	if !info.IsDir() {
 		return localError("open", t.local, syscall.ENOTDIR)
 	}
-	if t.dirs, err = openLocalDirs(t.local); err != nil {
+	if t.dirs, err = openLocalDirs(t.local, t.limits.dirs); err != nil {
 		return err
 	}
+	t.dirs.links = t.options.Links
 	t.known = make(map[string]bool)
-	t.walk(readers, t.survey)
+	t.walk(t.limits.walkers, t.survey)
 	if t.remote == "" || t.remote == "." { // the served directory is there
 		return nil
 	}
@@ -154,13 +156,11 @@ const reserved = ".ftpd-"
 // there before anything was made is told by its name alone. It costs one more
 // reading of the directories, which the walk then finds in memory.
 func (t *treePutter) survey(path string) {
-	dir, err := t.dirs.use(path)
-	if err != nil {
-		return // the walk comes here again and tells
-	}
-	defer t.dirs.release(dir)
-	_ = t.readDir(path, dir, func(path string, e fs.DirEntry) bool { // likewise
-		if e.IsDir() && !strings.HasPrefix(e.Name(), reserved) {
+	_ = t.dirs.read(t.ctx, path, func(_ *localDir, path string, e fs.DirEntry) bool { // the walk comes here again and tells
+		if e.Type().IsRegular() {
+			return true
+		}
+		if kind, skipped, err := t.dirs.classify(path, e); err == nil && skipped == "" && kind == Directory {
 			t.learn(path)
 		}
 		return true
@@ -178,9 +178,11 @@ func (t *treePutter) learn(dir string) {
 func (t *treePutter) walkOne(path string) {
 	err := t.mkdir(path)
 	if err == nil {
-		err = t.take(path)
+		t.reading <- struct{}{}
+		err = t.dirs.read(t.ctx, path, t.entry)
+		<-t.reading
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errStopped) {
 		t.failed(path, err)
 	}
 }
@@ -190,121 +192,80 @@ func (t *treePutter) mkdir(path string) error {
 	if path == "." {
 		return nil
 	}
-	dir, err := t.dirs.use(path)
+	mode, err := t.modeOf(path)
 	if err != nil {
 		return err
 	}
-	info, err := dir.root.Stat(".")
-	t.dirs.release(dir)
-	if err != nil {
-		return localError("stat", localPath(t.local, path), err)
-	}
-	if err := t.client.MkdirAll(t.ctx, join(t.remote, path), dirMode(info)); err != nil {
+	if err := t.client.MkdirAll(t.ctx, join(t.remote, path), mode); err != nil {
 		return err
 	}
 	t.directory()
 	return nil
 }
 
-// take takes what a directory holds.
-func (t *treePutter) take(path string) error {
+func (t *treePutter) modeOf(path string) (fs.FileMode, error) {
 	t.reading <- struct{}{}
 	defer func() { <-t.reading }()
 	dir, err := t.dirs.use(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer t.dirs.release(dir)
-	return t.readDir(path, dir, func(path string, e fs.DirEntry) bool { return t.entry(dir, path, e) })
-}
-
-// readDir calls visit for each entry of a directory until it returns false.
-func (t *treePutter) readDir(path string, dir *localDir, visit func(path string, e fs.DirEntry) bool) error {
-	f, err := dir.root.Open(".")
+	info, err := dir.root.Stat(".")
 	if err != nil {
-		return localError("open", localPath(t.local, path), err)
+		return 0, localError("stat", localPath(t.local, path), err)
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	for t.ctx.Err() == nil {
-		entries, err := f.ReadDir(readDirBatch)
-		for _, e := range entries {
-			if !visit(join(path, e.Name()), e) {
-				return nil
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return localError("read", localPath(t.local, path), err)
-		}
-	}
-	return nil
+	return dirMode(info), nil
 }
 
 // entry handles one entry of a directory, and reports whether to go on.
-func (t *treePutter) entry(dir *localDir, path string, e fs.DirEntry) bool {
-	switch kind := e.Type(); {
-	case strings.HasPrefix(e.Name(), reserved):
-		t.skipped(path, "reserved name")
-	case (kind.IsDir() || kind.IsRegular()) && !t.selected(path, kindOf(kind)):
-	case kind.IsDir():
+func (t *treePutter) entry(in *localDir, path string, e fs.DirEntry) bool {
+	switch kind, skipped, err := t.dirs.classify(path, e); {
+	case err != nil:
+		if t.selected(path, kind) {
+			t.failed(path, err)
+		}
+	case skipped != "":
+		t.skipped(path, skipped)
+	case !t.selected(path, kind):
+	case kind == Directory:
 		if t.known[path] { // the map is complete, and only read
 			t.push(path)
 		}
-	case kind.IsRegular():
-		info, err := dir.root.Lstat(e.Name())
+	default:
+		info, err := t.dirs.stat(in, path)
 		if err != nil {
-			t.failed(path, localError("stat", localPath(t.local, path), err))
+			t.failed(path, err)
 			return true
 		}
 		return t.enqueue(job{path, info.Size()})
-	case kind&fs.ModeSymlink != 0:
-		t.skipped(path, Symlink.String())
-	default:
-		t.skipped(path, Special.String())
 	}
 	return true
 }
 
-func kindOf(mode fs.FileMode) Kind {
-	if mode.IsDir() {
-		return Directory
-	}
-	return File
-}
-
-// put stores one file. One that was read to its end is closed, and opened again
-// where it has to be sent once more.
-func (t *treePutter) put(j job) (Result, error) {
+// transfer stores one file.
+func (t *treePutter) transfer(j job) (Result, error) {
 	dir, name := split(j.path)
-	at := &desk{tree: t.tree, dir: dir}
-	defer at.leave()
-	open := func() (*os.File, error) {
-		root, err := at.enter()
-		if err != nil {
-			return nil, err
-		}
-		f, err := root.OpenFile(name, os.O_RDONLY|openRegular, 0)
-		if err != nil {
-			return nil, localError("open", localPath(t.local, j.path), err)
-		}
-		return f, nil
-	}
-	f, err := open()
+	in, err := t.dirs.use(dir)
 	if err != nil {
 		return Result{}, err
 	}
+	defer t.dirs.release(in)
+	f, err := in.root.OpenFile(name, os.O_RDONLY|openRegular, 0)
+	if err != nil && t.options.Links == CopyLinks { // a link may lead out of the tree
+		f, err = os.OpenFile(localPath(t.local, j.path), os.O_RDONLY|openRegular, 0)
+	}
+	if err != nil {
+		return Result{}, localError("open", localPath(t.local, j.path), err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
 	s, err := newSource(f, 0)
 	if err != nil {
-		_ = f.Close() // it was only read
 		return Result{}, err
 	}
-	defer s.rest()
-	s.name, s.reopen, s.closed = localPath(t.local, j.path), open, at.leave
+	s.name = localPath(t.local, j.path)
 	if s.file == nil {
-		_ = f.Close() // likewise
 		return Result{}, &LocalError{Op: "read", Path: s.name, Err: errReplaced}
 	}
-	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, &t.options)
+	return t.client.putLocal(t.ctx, join(t.remote, j.path), s, PutOptions{CreateOnly: t.options.CreateOnly}, t.options.Progress)
 }

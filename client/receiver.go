@@ -16,6 +16,8 @@ type receiver struct {
 	conn    net.Conn
 	decoder protocol.Decoder
 	buffer  *buffer // attached to the decoder
+	shared  *buffer // holds small payloads, one behind another; nil before the first
+	used    int     // of shared
 }
 
 func newReceiver(conn net.Conn) *receiver {
@@ -56,4 +58,16 @@ func (in *receiver) keep(payload []byte) ([]byte, *buffer) {
 		return b.b[:copy(b.b, payload)], b
 	}
 	return payload, in.attach(len(in.buffer.b)) // blocks follow blocks
+}
+
+// pack copies a small payload behind others, into a buffer that they share.
+func (in *receiver) pack(payload []byte) ([]byte, *buffer) {
+	if in.shared == nil || len(in.shared.b)-in.used < len(payload) {
+		in.shared.free()
+		in.shared, in.used = getBuffer(protocol.ControlBuffer), 0
+	}
+	kept := in.shared.b[in.used:][:len(payload):len(payload)]
+	in.used += copy(kept, payload)
+	in.shared.share()
+	return kept, in.shared
 }

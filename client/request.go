@@ -38,6 +38,7 @@ type request struct {
 	replies *replies
 	id      uint32
 	inbox   inbox
+	flight  *flight // takes the replies in place of inbox, if not nil
 
 	// patient is set while silence is no sign of a dead server: it commits,
 	// removes or digests, or it waits for this side to read a file.

@@ -34,59 +34,88 @@ type sender struct {
 	pieces  []piece
 	bytes   int           // in pieces and being written
 	ending  bool          // nothing more comes
-	room    chan struct{} // closed, and replaced, when bytes falls below sendAhead
-	waiting bool          // somebody waits for room
+	room    chan struct{} // holds a token when bytes has fallen below sendAhead and somebody waits
+	waiting int           // how many wait for room
 	ready   chan struct{} // holds a token when there may be something to write
 	ended   chan struct{} // closed when run is over
 }
 
 func newSender() *sender {
-	return &sender{room: make(chan struct{}), ready: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &sender{room: make(chan struct{}, 1), ready: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // message queues the frame of m. It never waits: such frames are small, and
 // each request has but a few.
 func (s *sender) message(request uint32, m protocol.Message) {
-	s.mu.Lock()
-	s.append(request, m)
-	s.mu.Unlock()
+	s.line(request, m)
 	s.wake()
 }
 
 // eager queues the frame of m and, in the same write, pieces that follow it. It
 // does not wait either: a request has but one such.
 func (s *sender) eager(request uint32, m protocol.Message, b []byte, owner *buffer) {
+	s.lineEager(request, m, b, owner)
+	s.wake()
+}
+
+// line is message for a caller that queues more before it wakes the writer.
+func (s *sender) line(request uint32, m protocol.Message) {
+	s.mu.Lock()
+	s.append(request, m)
+	s.mu.Unlock()
+}
+
+// lineEager is the same for eager.
+func (s *sender) lineEager(request uint32, m protocol.Message, b []byte, owner *buffer) {
 	s.mu.Lock()
 	s.append(request, m)
 	s.add(b, owner)
 	s.mu.Unlock()
-	s.wake()
 }
 
 // data queues a DATA frame once there is room for it. The buffer is the
 // queue's from then on, also when an error tells that ctx or the connection
 // ended first.
 func (s *sender) data(ctx context.Context, dead <-chan struct{}, b []byte, owner *buffer) error {
-	for {
-		s.mu.Lock()
-		if s.bytes < sendAhead {
-			s.add(b, owner)
+	s.mu.Lock()
+	for s.bytes >= sendAhead {
+		if err := s.awaitRoom(ctx, dead); err != nil {
+			s.letOn() // a token that came meanwhile is another's
 			s.mu.Unlock()
-			s.wake()
-			return nil
-		}
-		room := s.room
-		s.waiting = true
-		s.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
 			owner.free()
-			return ctx.Err()
-		case <-dead:
-			owner.free()
-			return net.ErrClosed
+			return err
 		}
+	}
+	s.add(b, owner)
+	s.letOn()
+	s.mu.Unlock()
+	s.wake()
+	return nil
+}
+
+// awaitRoom waits until there may be room; s.mu is held, but not meanwhile.
+func (s *sender) awaitRoom(ctx context.Context, dead <-chan struct{}) error {
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-s.room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-dead:
+		return net.ErrClosed
+	}
+}
+
+// letOn lets one go on who waits, if there is room; s.mu is held. Who went on calls it
+// for the next.
+func (s *sender) letOn() {
+	if s.waiting > 0 && s.bytes < sendAhead {
+		signal(s.room)
 	}
 }
 
@@ -98,12 +127,8 @@ func (s *sender) end() {
 	s.wake()
 }
 
-func (s *sender) wake() {
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
-}
+// wake has the writer look for what is queued.
+func (s *sender) wake() { signal(s.ready) }
 
 // append puts a small frame behind the last piece.
 func (s *sender) append(request uint32, m protocol.Message) {
@@ -166,11 +191,7 @@ func (s *sender) wrote(batch []piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes -= size
-	if s.waiting && s.bytes < sendAhead {
-		close(s.room)
-		s.room = make(chan struct{})
-		s.waiting = false
-	}
+	s.letOn()
 }
 
 // run writes until end is called, dead is closed or a write fails; moved is

@@ -24,11 +24,7 @@ type source struct {
 	start int64       // where in r it began
 	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
-
-	reopen func() (*os.File, error) // opens file again; nil where it stays open
-	closed func()                   // called when it was closed meanwhile
-
-	ahead [1]byte // the byte behind the last block, if held
+	ahead [1]byte     // the byte behind the last block, if held
 	held  bool
 }
 
@@ -56,32 +52,6 @@ func newSource(r io.Reader, size int64) (*source, error) {
 // repeats tells whether the source can be read once more.
 func (s *source) repeats() bool { return s.again != nil }
 
-// rest closes a file that can be opened again, until it has to be.
-func (s *source) rest() {
-	if s.file == nil || s.reopen == nil {
-		return
-	}
-	_ = s.file.Close() // it was only read
-	s.file = nil
-	s.closed()
-}
-
-// awake opens a file again that was closed, if it still is the same.
-func (s *source) awake() error {
-	if s.file != nil || s.reopen == nil {
-		return nil
-	}
-	f, err := s.reopen()
-	if err != nil {
-		return err
-	}
-	s.file, s.r, s.again = f, f, f
-	if info, err := f.Stat(); err != nil || !os.SameFile(info, s.info) {
-		return &LocalError{Op: "read", Path: s.name, Err: errReplaced}
-	}
-	return nil // its size and time are compared at the end, as ever
-}
-
 // learn takes the size of a regular file, from where it stands.
 func (s *source) learn(f *os.File) error {
 	info, err := f.Stat()
@@ -107,9 +77,6 @@ func (s *source) learn(f *os.File) error {
 
 // skip goes on behind so many bytes, whatever was read by now.
 func (s *source) skip(offset int64) error {
-	if err := s.awake(); err != nil {
-		return err
-	}
 	if _, err := s.again.Seek(s.start+offset, io.SeekStart); err != nil {
 		return localError("seek", s.name, err)
 	}
@@ -128,9 +95,6 @@ func (s *source) bufferSize() int {
 // next reads the next block to the start of b and reports whether it is the
 // last. All but the last have protocol.BlockSize bytes.
 func (s *source) next(b []byte) (n int, last bool, err error) {
-	if err := s.awake(); err != nil {
-		return 0, false, err
-	}
 	if s.held {
 		b[0], n, s.held = s.ahead[0], 1, false
 	}
@@ -174,7 +138,7 @@ func (s *source) unchanged() error {
 	if err != nil {
 		return localError("stat", s.name, err)
 	}
-	if info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) {
+	if info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) || inodeChanged(s.info, info) {
 		return &LocalError{Op: "read", Path: s.name, Err: errRewritten}
 	}
 	return nil
@@ -188,8 +152,8 @@ func (c changed) Is(target error) bool { return target == ErrChanged }
 
 const (
 	errResized   changed = "it grew or shrank while it was read"
-	errRewritten changed = "it was written to while it was read"
-	errReplaced  changed = "it is not the file any more that it was"
+	errRewritten changed = "it was written to while it was read, or given other attributes"
+	errReplaced  changed = "it is no regular file any more"
 )
 
 // readMore fills b from n on. Its error is io.EOF when r ended before b was

@@ -33,6 +33,15 @@ func TestSpread(t *testing.T) {
 		var dials atomic.Int32
 		c := connect(t, d.address, &Options{Connections: test.connections, Dial: counted(&dials)})
 		var progress counter
+		came := 0
+		waits := moved(func(n int64) { // behind the first piece others are dialled
+			if came += int(n); came > pieceSize {
+				waitFor(t, func() bool { return int(dials.Load()) == test.dials })
+			}
+		})
+		if _, err := c.GetFile(limit(t), "f", local, &TransferOptions{Progress: waits}); err != nil {
+			t.Error(err)
+		}
 		result, err := c.GetFile(limit(t), "f", local, &TransferOptions{Progress: &progress})
 		if err != nil || result.Digest != treeOf(content) || result.Size != int64(test.size) {
 			t.Errorf("%+v: %+v, %v", test, result, err)
@@ -40,7 +49,6 @@ func TestSpread(t *testing.T) {
 		if want := (counter{1, int64(test.size), int64(test.size), 1}); progress != want {
 			t.Errorf("%+v: the progress is %+v", test, progress)
 		}
-		_ = c.Close() // which waits for what is dialled
 		if n := int(dials.Load()); n != test.dials {
 			t.Errorf("%+v: %d dials", test, n)
 		}
@@ -163,7 +171,6 @@ func TestSpreadTree(t *testing.T) {
 	if s, err := c.GetTree(limit(t), "tree", to, nil); err != nil || s.Files != files {
 		t.Errorf("%+v, %v", s, err)
 	}
-	_ = c.Close() // which waits for what is dialled
 	if n := dials.Load(); n != 3 {
 		t.Errorf("%d dials", n)
 	}

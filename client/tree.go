@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/protocol"
@@ -14,23 +16,22 @@ const walkAhead = 1 << 14
 
 // tree is a transfer of a tree in progress: what is common to both directions.
 type tree struct {
-	client  *Client
-	ctx     context.Context    // ends with the first failure that ends the tree
-	cancel  context.CancelFunc // ends ctx
-	options TransferOptions
-	remote  string
-	local   string
-	dirs    *localDirs
-	jobs    chan job
-	large   chan struct{} // holds a token for each file at work of more than a block
-	desks   chan struct{} // holds a token for each file that is read or written here
-	ahead   allowance     // bytes of small files that may wait for a round trip
-	begun   time.Time
-
-	transfer func(job) (Result, error) // does one
-	starting sync.Mutex
-	started  int // workers
+	client   *Client
+	ctx      context.Context    // ends with the first failure that ends the tree
+	cancel   context.CancelFunc // ends ctx
+	options  TransferOptions
+	remote   string
+	local    string
+	dirs     *localDirs
+	limits   openLimits
+	jobs     chan job
+	bulks    []*bulk       // take the small files, one over each connection; none where each goes its own way
+	bulkMost int           // small files under way over each
+	large    chan struct{} // holds a token for each file at work of more than a block
 	workers  sync.WaitGroup
+	hired    atomic.Int64 // workers
+	do       func(job) (Result, error)
+	begun    time.Time
 
 	mu      sync.Mutex // guards what follows, and OnFile
 	summary Summary
@@ -46,57 +47,82 @@ type job struct {
 
 func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
+	t.limits = openLimitsOf(descriptorLimit())
+	t.bulkMost = t.options.Workers
 	if t.options.Workers <= 0 {
-		t.options.Workers = defaultWorkers
+		t.options.Workers = t.limits.files
+		t.bulkMost = math.MaxInt // those that wait for the server hold nothing here
 	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)
 	t.large = make(chan struct{}, largeAtOnce)
-	t.desks = make(chan struct{}, desks)
-	t.ahead.left = smallAhead
-	t.ahead.more.L = &t.ahead.mu
 	return t
 }
 
-// hire has one more worker do the jobs that come, unless there are enough: a
-// small tree needs few.
-func (t *tree) hire() {
-	t.starting.Lock()
-	defer t.starting.Unlock()
-	if t.started == t.options.Workers {
+// start has workers transfer each file that comes, and d those that go in bulk,
+// unless that is nil.
+func (t *tree) start(transfer func(job) (Result, error), d direction) {
+	t.do = transfer
+	if d == nil {
 		return
 	}
-	t.started++
-	t.workers.Go(func() {
-		for j := range t.jobs {
-			if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
-				t.end(err)
-				t.options.Progress.Done(1)
-				continue
-			}
-			result, err := t.sized(j)
-			t.fileDone(j.path, result, err)
-		}
-	})
+	most := min(bulkWorkers, t.options.Workers) // for each takes descriptors
+	conns := t.client.all()
+	conns = conns[:min(len(conns), most)]
+	for _, c := range conns {
+		t.bulks = append(t.bulks, newBulk(t, c, d, most/len(conns)))
+	}
 }
 
-// sized does a job: of large files a few at a time, of small ones as many as wait
-// for a round trip together without holding too much memory.
+// addBulk has a small file go with others, over the connection that has the fewest
+// to do.
+func (t *tree) addBulk(j job) bool {
+	var best *bulk
+	least := math.MaxInt
+	for _, b := range t.bulks {
+		if n := b.load(); n < least {
+			best, least = b, n
+		}
+	}
+	return best != nil && best.add(j)
+}
+
+// hire starts a worker unless there are enough.
+func (t *tree) hire() {
+	if t.hired.Load() < int64(t.options.Workers) && t.hired.Add(1) <= int64(t.options.Workers) {
+		t.workers.Go(t.work)
+	}
+}
+
+// work is a worker.
+func (t *tree) work() {
+	for j := range t.jobs {
+		if err := t.ctx.Err(); err != nil { // it was not begun, so it has not failed
+			t.end(err)
+			t.options.Progress.Done(1)
+			continue
+		}
+		result, err := t.sized(j)
+		t.fileDone(j.path, result, err)
+	}
+}
+
+// sized does a job, of large files a few at a time.
 func (t *tree) sized(j job) (Result, error) {
 	if j.size > protocol.BlockSize {
 		t.large <- struct{}{}
 		defer func() { <-t.large }()
-	} else {
-		t.ahead.take(j.size)
-		defer t.ahead.give(j.size)
 	}
-	return t.transfer(j)
+	return t.do(j)
 }
 
 // enqueue lines a file up for the workers, and reports false when the tree has
 // ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
+	if j.size <= bulkSize && t.addBulk(j) {
+		return true
+	}
 	t.hire()
 	select {
 	case t.jobs <- j:
@@ -115,6 +141,9 @@ func (t *tree) selected(path string, kind Kind) bool {
 
 // finish waits for the workers.
 func (t *tree) finish() {
+	for _, b := range t.bulks {
+		b.finish()
+	}
 	close(t.jobs)
 	t.workers.Wait()
 }

@@ -49,7 +49,6 @@ func (u *upload) all() {
 	u.patient.Store(true)
 	u.ended = true
 	u.conn.sender.eager(u.id, u.put.message, protocol.Append(frames, u.id, u.end()), b)
-	u.put.source.rest()
 	u.put.moved()
 }
 

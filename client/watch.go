@@ -16,6 +16,8 @@ type watch struct {
 	ticks  int           // quiet ticks that are too many; 0 is no limit
 	count  atomic.Int64  // grows whenever bytes move
 	held   atomic.Bool   // the reader waits for a caller: silence is our own
+	came   atomic.Int64  // grows whenever bytes come
+	slow   bool          // what comes is read slowly on purpose
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -23,6 +25,8 @@ type watch struct {
 	stopped bool
 	seen    int64 // count at the last tick
 	quiet   int   // ticks since count grew
+	beats   int64 // ticks
+	beat    int64 // came at the last PING that showed a slow reader
 }
 
 const (
@@ -43,6 +47,12 @@ func (w *watch) init(c *conn, timeout time.Duration) {
 
 // moved tells that n bytes, or so, came or went.
 func (w *watch) moved(n int) { w.count.Add(int64(n)) }
+
+// received is moved for what came.
+func (w *watch) received(n int) {
+	w.came.Add(int64(n))
+	w.moved(n)
+}
 
 // start is called when the first request is opened.
 func (w *watch) start() {
@@ -97,6 +107,21 @@ func (w *watch) stalled() bool {
 		w.conn.ping(0)
 		w.seen++ // writing it is no sign of life; the PONG is
 	}
+	w.showSlow()
 	w.timer.Reset(w.period)
 	return false
+}
+
+// showSlow sends a PING now and then for a reader that is slow on purpose. It takes so
+// little at a time that the server's socket, which asks for more when a third of its
+// buffer is free, may be silent for minutes. A server of which nothing comes is not
+// shown anything, so that its own silence shows.
+func (w *watch) showSlow() {
+	if w.beats++; !w.slow || w.beats%pingTicks != 0 {
+		return
+	}
+	if came := w.came.Load(); came > w.beat {
+		w.beat = came
+		w.conn.ping(uint64(w.beats))
+	}
 }

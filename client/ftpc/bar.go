@@ -15,6 +15,7 @@ import (
 type redrawn struct {
 	out     *console
 	layouts []*layout // the widest first
+	drawn   *layout   // the one on the screen
 	width   int       // of the terminal when it was drawn
 	blank   bool      // nothing of it is on the screen
 }
@@ -124,16 +125,25 @@ func (r *redrawn) update(c counts) {
 	if r.drawSlim(c, width) {
 		return
 	}
-	l := r.layout(width)
+	l := r.layout(roomFor(c, width))
 	if !c.unknown {
 		l.bar.ChangeMax64(max(c.bytes, c.moved) + 1)
 	}
 	_ = l.bar.Set64(c.moved) // fails only at the maximum
 	l.describe(c, width)
-	if width != r.width {
+	if l != r.drawn || width != r.width {
 		_ = l.bar.RenderBlank() // draws it as it is; the others draw a change only
 	}
-	r.width = width
+	r.drawn, r.width = l, width
+}
+
+// roomFor is the width that a layout is chosen for: while nothing moves there is none with
+// the time left, of which the library would say that it is 0.
+func roomFor(c counts, width int) int {
+	if c.rests() && !c.unknown {
+		return min(width, roomForTime-1)
+	}
+	return width
 }
 
 func (l *layout) describe(c counts, width int) {

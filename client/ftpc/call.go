@@ -47,6 +47,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
+		if _, err := bwlimit(ctx); err != nil {
+			return err
+		}
 		if err := checkArguments(ctx); err != nil {
 			return err
 		}
@@ -186,6 +189,9 @@ func (c *call) options() *client.Options {
 	}
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
+	}
+	if rate, _ := bwlimit(c.Context); rate > 0 { // action has checked it
+		options.Dial = client.NewLimiter(rate).Dial(nil)
 	}
 	return options
 }

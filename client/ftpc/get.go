@@ -31,6 +31,8 @@ func getCommand(out *console) *cli.Command {
 			toggle("recursive", "r", "get directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "write into `DIR`, made if missing"},
 			connectionsFlag(),
+			linksFlag(),
+			bwlimitFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runGet),
@@ -47,6 +49,9 @@ func runGet(c *call) error {
 		return err
 	}
 	p.path = local
+	if p.links, err = c.links(); err != nil {
+		return err
+	}
 	if err := checkGet(c, remotes, p); err != nil {
 		return err
 	}
@@ -97,6 +102,7 @@ func getToFiles(c *call, sources []source, p place) error {
 		}
 	}
 	t := newTransfer(c)
+	t.follow = p.links
 	return t.run(func() error {
 		return each(c, sources, func(ctx context.Context, s source) error {
 			return failed(s.path, p.hintMissing(s.path, t.get(ctx, s, p)))

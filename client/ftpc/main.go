@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +15,12 @@ import (
 )
 
 func main() {
+	// What it holds is small and short-lived, and mostly buffers that are used again:
+	// the collector would run often for little.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	command.SpareProcessors()
 	os.Exit(int(run(os.Args)))
 }
 

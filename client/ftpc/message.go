@@ -299,6 +299,8 @@ func (s setting) remoteHint(err *client.Error) string {
 		return hint
 	}
 	switch {
+	case err.Code == protocol.Changed && s.command == "put":
+		return "ftpc stat --json tells the etag that it has now"
 	case err.Code == protocol.Permission && s.readOnly:
 		return "the server is read-only"
 	case err.Code == protocol.Invalid && err.Path != "" && strings.Trim(err.Path, "/") == "":

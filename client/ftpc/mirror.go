@@ -27,6 +27,8 @@ func mirrorCommand(out *console) *cli.Command {
 			toggle("delete", "", "remove what SRC does not have, once everything was copied"),
 			&cli.Int64Flag{Name: "max-delete", Value: -1, DefaultText: "no limit", Usage: "remove nothing where it would be more than `N`"},
 			toggle("force", "", "with --delete, also where SRC is empty"),
+			linksFlag(),
+			bwlimitFlag(),
 			toggle("dry-run", "n", "print what would be done, and do nothing"),
 			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches `PATTERN`, at both ends; may be repeated"},
 			&cli.StringSliceFlag{Name: "include", Usage: "but not what matches `PATTERN`; may be repeated"},
@@ -41,7 +43,9 @@ func mirrorCommand(out *console) *cli.Command {
 type mirror struct {
 	*call
 	remote, local string
+	links         client.Links
 	filter        filter
+	transfer      *transfer
 	plan          *plan
 }
 
@@ -57,7 +61,9 @@ func runMirror(c *call) error {
 	if err != nil {
 		return err
 	}
-	m.remote = targets[0].path
+	m.remote = strings.TrimPrefix(targets[0].path, "./") // of newMirror
+	m.transfer = newTransfer(c)
+	m.transfer.follow = m.links
 	if m.plan, err = m.compare(c.Context.Context); err != nil {
 		return err
 	}
@@ -65,8 +71,7 @@ func runMirror(c *call) error {
 		return err
 	}
 	if c.Bool("dry-run") {
-		m.show()
-		return nil
+		return m.show()
 	}
 	return m.run()
 }
@@ -97,42 +102,55 @@ func newMirror(c *call) (*mirror, string, error) {
 		remote = "./" + rest
 	}
 	var err error
+	if m.links, err = c.links(); err != nil {
+		return nil, "", err
+	}
 	m.filter, err = newFilter(c.StringSlice("exclude"), c.StringSlice("include"))
 	return m, remote, err
 }
 
-// compare lists both ends and plans what is to be done.
+// compare walks both ends at once and plans what is to be done.
 func (m *mirror) compare(ctx context.Context) (*plan, error) {
-	var local, remote listed
-	var localErr, remoteErr error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		local, localErr = m.listLocal()
-	}()
-	remote, remoteErr = m.listRemote(ctx)
-	<-done
-	source, target := remote, local
+	here, there := targetEnd, sourceEnd
 	if m.uploads {
-		source, target = local, remote
+		here, there = sourceEnd, targetEnd
 	}
-	if err := errors.Join(localErr, remoteErr); err != nil {
-		if remoteErr != nil {
-			return nil, failed(m.remote, remoteErr)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := newComparison(m.Bool("checksum"))
+	ended := make(chan error)
+	go func() {
+		err := m.listLocal(ctx, c, here)
+		if err != nil {
+			cancel()
 		}
+		ended <- err
+	}()
+	remoteErr := m.listRemote(ctx, c, there)
+	if remoteErr != nil {
+		cancel()
+	}
+	localErr := <-ended
+	switch {
+	case localErr != nil && !errors.Is(localErr, context.Canceled):
 		return nil, failed(m.local, localErr)
+	case remoteErr != nil:
+		return nil, failed(m.remote, remoteErr)
+	case localErr != nil:
+		return nil, localErr
 	}
-	p := newPlan(source, target)
-	if m.Bool("checksum") {
-		if err := m.byContent(p); err != nil {
-			return nil, err
-		}
+	if err := m.byContent(c); err != nil {
+		return nil, err
 	}
-	if !m.Bool("delete") {
-		p.remove = nil
+	p := c.finish(m.Bool("delete"))
+	for _, path := range p.stuck {
+		m.fails(path, &failure{name: m.targetPath(path), hint: "--delete removes what --exclude does not keep", err: errInTheWay})
 	}
+	m.transfer.addTree(client.Summary{Failed: p.failed})
 	return p, nil
 }
+
+var errInTheWay = errors.New("it is a directory at one end only, and is in the way of the copy")
 
 // refuse stops a run that would remove what nobody wants removed.
 func (m *mirror) refuse() error {
@@ -140,38 +158,79 @@ func (m *mirror) refuse() error {
 	if n == 0 {
 		return nil
 	}
-	if m.plan.empty && !m.Bool("force") {
+	if m.plan.sources == 0 && !m.Bool("force") {
 		return &failure{
 			name: m.Args().Get(0),
-			hint: "--force removes " + plural(n, "file or directory") + " all the same",
+			hint: "--force removes " + things(n) + " all the same",
 			err:  errEmptySource,
 		}
 	}
 	if most := m.Int64("max-delete"); most >= 0 && n > most {
-		return &failure{name: m.Args().Get(1), hint: "-n shows them", err: fmt.Errorf("%s would be removed, more than --max-delete %d", plural(n, "file or directory"), most)}
+		return &failure{name: m.Args().Get(1), hint: "-n shows them", err: fmt.Errorf("%s would be removed, more than --max-delete %d", things(n), most)}
 	}
 	return nil
 }
 
+func things(n int64) string {
+	if n == 1 {
+		return "1 file or directory"
+	}
+	return fmt.Sprintf("%d files and directories", n)
+}
+
 var errEmptySource = errors.New("there is nothing in it")
 
-// show prints the plan, a line for each thing to do.
-func (m *mirror) show() {
-	total := client.Summary{Directories: int64(len(m.plan.makes))}
-	for _, path := range m.plan.makes {
-		m.line("mkdir", path)
+// show prints the plan, a line for each thing to do, in the order of the run.
+func (m *mirror) show() error {
+	var total client.Summary
+	list := func(at phase) {
+		makes, copies := m.plan.of(at)
+		for _, path := range makes {
+			m.line("mkdir", path)
+			total.Directories++
+		}
+		for _, path := range copies {
+			m.line("copy", path)
+			total.Files++
+			total.Bytes += m.plan.copies[path]
+		}
 	}
-	for _, path := range m.plan.copyPaths() {
-		m.line("copy", path)
-		total.Files++
-		total.Bytes += m.plan.copies[path].size
+	list(early)
+	if m.plan.failed == 0 {
+		for _, l := range m.plan.remove {
+			m.line("remove", l.path)
+		}
+		list(late)
 	}
-	for _, path := range m.plan.remove {
-		m.line("remove", path)
-	}
+	m.transfer.noteSkipped()
 	if m.Bool("json") {
+		total.Failed, total.Skipped = m.plan.failed, m.transfer.total.Skipped
 		m.printSummary(total)
 	}
+	return m.incomplete(0)
+}
+
+// copied returns the error of the copies and of what could not be compared.
+func (m *mirror) copied(err error) error {
+	tree, some := errors.AsType[*client.TreeError](err)
+	switch {
+	case some:
+		return m.incomplete(tree.Failed)
+	case err != nil:
+		return err
+	}
+	return m.incomplete(0)
+}
+
+// incomplete is the error of what could not be compared, and of so much that could not be
+// copied: each was told.
+func (m *mirror) incomplete(uncopied int64) error {
+	failed := m.plan.failed + uncopied
+	if failed == 0 {
+		return nil
+	}
+	total := m.plan.failed + int64(len(m.plan.copies)+len(m.plan.makes))
+	return &batchError{failed: failed, total: max(total, failed)}
 }
 
 func (m *mirror) line(what, path string) {
@@ -179,57 +238,66 @@ func (m *mirror) line(what, path string) {
 		m.out.printf("%s %s\n", what, m.out.name(path))
 		return
 	}
-	r := m.newRecord(joinRemote(m.remote, path))
-	r.setLocal(filepath.Join(m.local, filepath.FromSlash(path)))
+	r := m.record(path)
 	r.Action = what
 	m.printRecord(r)
 }
 
-// run copies, and then removes.
+func (m *mirror) record(path string) *fileRecord {
+	r := m.newRecord(joinRemote(m.remote, path))
+	r.setLocal(m.localPath(path))
+	return r
+}
+
+// run copies, and then removes, and then copies what was in the way of that.
 func (m *mirror) run() error {
-	t := newTransfer(m.call)
-	return t.run(func() error {
-		if err := m.copyAll(t); err != nil {
+	return m.transfer.run(func() error {
+		if err := m.copied(m.copyAll(early)); err != nil {
 			return err
 		}
-		if m.plan.failed > 0 {
-			return &batchError{failed: m.plan.failed, total: m.plan.failed + int64(len(m.plan.copies))}
+		if err := m.removeAll(); err != nil {
+			return err
 		}
-		return m.removeAll()
+		return m.copyAll(late)
 	})
 }
 
 // copyAll makes the directories that are missing and copies what differs.
-func (m *mirror) copyAll(t *transfer) error {
+func (m *mirror) copyAll(at phase) error {
+	if makes, copies := m.plan.of(at); len(makes)+len(copies) == 0 {
+		return nil
+	}
+	t := m.transfer
 	options := t.options()
-	options.Select = m.plan.selects
+	options.Select = m.plan.selects(at)
+	options.OnFile = func(event client.FileEvent) {
+		if event.Skipped == "" { // the comparison has told the others
+			t.onFile(event)
+		}
+	}
 	ctx := m.Context.Context
 	var summary client.Summary
 	var err error
-	switch {
-	case len(m.plan.copies)+len(m.plan.makes) == 0:
-		return nil
-	case m.uploads:
+	if m.uploads {
 		summary, err = m.client.PutTree(ctx, m.local, m.remote, options)
-	default:
-		if err = os.MkdirAll(m.local, 0o777); err != nil {
-			return failed(m.local, &client.LocalError{Op: "mkdir", Path: m.local, Err: err})
-		}
+	} else if err = os.MkdirAll(m.local, 0o777); err != nil {
+		return failed(m.local, &client.LocalError{Op: "mkdir", Path: m.local, Err: err})
+	} else {
 		summary, err = m.client.GetTree(ctx, m.remote, m.local, options)
 	}
+	summary.Skipped = 0 // likewise
 	t.addTree(summary)
 	return failed(m.Args().Get(0), err)
 }
 
-// removeAll removes what the source does not have, each directory after what it
-// holds. A directory with something that --exclude keeps stays.
+// removeAll removes what the source does not have, each directory after what it holds.
 func (m *mirror) removeAll() error {
 	var files, directories []string
-	for _, path := range m.plan.remove {
-		if m.plan.target[path].kind == client.Directory {
-			directories = append(directories, path)
+	for _, l := range m.plan.remove {
+		if l.kind == client.Directory {
+			directories = append(directories, l.path)
 		} else {
-			files = append(files, path)
+			files = append(files, l.path)
 		}
 	}
 	if err := each(m.call, files, m.removeOne); err != nil {
@@ -239,21 +307,37 @@ func (m *mirror) removeAll() error {
 }
 
 func (m *mirror) removeOne(ctx context.Context, path string) error {
+	var err error
 	if m.uploads {
-		remote := joinRemote(m.remote, path)
-		err := m.vanish(ctx, remote, 0, func() error { return m.client.Remove(ctx, remote) })
-		if errors.Is(err, client.ErrNotEmpty) {
+		remote := m.targetPath(path)
+		err = m.vanish(ctx, remote, 0, func() error { return m.client.Remove(ctx, remote) })
+		if errors.Is(err, client.ErrNotEmpty) { // something has come since
 			return nil
 		}
-		return failed(remote, err)
+	} else {
+		local := m.targetPath(path)
+		err = os.Remove(local)
+		if entries, _ := os.ReadDir(local); err != nil && len(entries) > 0 {
+			return nil
+		}
+		if err != nil {
+			err = &client.LocalError{Op: "remove", Path: local, Err: err}
+		}
 	}
-	local := filepath.Join(m.local, filepath.FromSlash(path))
-	err := os.Remove(local)
-	if entries, _ := os.ReadDir(local); err != nil && len(entries) > 0 {
-		return nil
+	if err == nil && m.Bool("json") {
+		m.line("remove", path)
 	}
-	if err != nil {
-		return failed(local, &client.LocalError{Op: "remove", Path: local, Err: err})
+	return failed(m.targetPath(path), err)
+}
+
+func (m *mirror) localPath(path string) string {
+	return filepath.Join(m.local, filepath.FromSlash(path))
+}
+
+// targetPath is the whole path of what is in the target.
+func (m *mirror) targetPath(path string) string {
+	if m.uploads {
+		return joinRemote(m.remote, path)
 	}
-	return nil
+	return m.localPath(path)
 }

@@ -6,128 +6,119 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 
 	"ftpd/client"
 	"ftpd/protocol"
 )
 
-// listRemote lists the server's end. A target that is missing has nothing.
-func (m *mirror) listRemote(ctx context.Context) (listed, error) {
-	l := listed{items: make(map[string]item)}
-	for e, err := range m.client.List(ctx, m.remote, client.ListOptions{Recursive: true}) {
+// linksAt says what is done about links at one end: those of the target are no copies
+// of anything, and may be removed.
+func (m *mirror) linksAt(at end) client.Links {
+	if at == targetEnd {
+		return client.SkipLinks
+	}
+	return m.links
+}
+
+// listRemote has the comparison meet what the server has. A target that is missing has
+// nothing.
+func (m *mirror) listRemote(ctx context.Context, c *comparison, at end) error {
+	for e, err := range m.client.Walk(ctx, m.remote, m.linksAt(at)) {
 		switch {
-		case m.uploads && errors.Is(err, client.ErrNotFound):
-			return l, nil
+		case at == targetEnd && errors.Is(err, client.ErrNotFound):
+			return nil
 		case err != nil:
-			return l, err
+			return err
 		case m.filter.leavesOut(e.Path):
+			m.leaveOut(c, at, e.Path)
 		case e.Err != nil:
-			l.failed++
-			m.out.fail(failed(joinRemote(m.remote, e.Path), e.Err))
-		case e.Kind == client.File || e.Kind == client.Directory || m.uploads: // a link in the target may be removed
-			l.items[e.Path] = item{e.Kind, e.Size, e.Mtime}
+			c.failed(at, e.Path)
+			m.fails(e.Path, failed(joinRemote(m.remote, e.Path), e.Err))
+		case client.IsPart(e.Path):
+			m.skip(c, at, e.Path, client.SkippedPart)
+		case e.Kind == client.File || e.Kind == client.Directory || at == targetEnd:
+			c.met(at, e.Path, item{e.Kind, e.Size, e.Mtime})
+		default:
+			m.skip(c, at, e.Path, e.Kind.String())
 		}
-	}
-	return l, nil
-}
-
-// listLocal lists this machine's end, without the files that servers and clients keep
-// for themselves.
-func (m *mirror) listLocal() (listed, error) {
-	l := listed{items: make(map[string]item)}
-	info, err := os.Stat(m.local)
-	switch {
-	case !m.uploads && errors.Is(err, fs.ErrNotExist):
-		return l, nil
-	case err == nil && !info.IsDir():
-		err = errNoDirectory
-	}
-	if err != nil {
-		return l, &client.LocalError{Op: "open", Path: m.local, Err: err}
-	}
-	top, err := filepath.EvalSymlinks(m.local) // WalkDir does not follow one
-	if err != nil {
-		return l, &client.LocalError{Op: "open", Path: m.local, Err: err}
-	}
-	err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		return m.addLocal(&l, top, path, d, err)
-	})
-	return l, err
-}
-
-var errNoDirectory = errors.New("it is no directory")
-
-func (m *mirror) addLocal(l *listed, top, path string, d fs.DirEntry, err error) error {
-	if err := m.Context.Context.Err(); err != nil {
-		return err
-	}
-	if err != nil {
-		l.failed++
-		m.out.fail(failed(path, &client.LocalError{Op: "read", Path: path, Err: err}))
-		return nil
-	}
-	if path == top {
-		return nil
-	}
-	name := filepath.ToSlash(path[len(strings.TrimSuffix(top, string(filepath.Separator)))+1:])
-	info, err := d.Info()
-	switch {
-	case isOwn(d.Name()) || m.filter.leavesOut(name):
-		if d.IsDir() {
-			return fs.SkipDir
-		}
-	case err != nil: // it has gone meanwhile
-	case d.IsDir():
-		l.items[name] = item{kind: client.Directory}
-	case d.Type().IsRegular():
-		l.items[name] = item{client.File, info.Size(), info.ModTime()}
-	case !m.uploads: // a link in the target may be removed
-		l.items[name] = item{kind: client.Symlink}
 	}
 	return nil
 }
 
-// isOwn tells the names of what a server keeps for itself, and of what a client
-// has not completed.
-func isOwn(name string) bool {
-	return strings.HasPrefix(name, ".ftpd-") || strings.HasPrefix(name, ".") && strings.Contains(name, ".ftpc-")
-}
-
-// byContent compares what has the same size at both ends by its digest: what has the
-// same is not copied, whatever its time, and what has not is.
-func (m *mirror) byContent(p *plan) error {
-	var same []string
-	for path, from := range p.source {
-		if to := p.target[path]; from.kind == client.File && to.kind == client.File && from.size == to.size {
-			same = append(same, path)
+// listLocal does the same for this machine.
+func (m *mirror) listLocal(ctx context.Context, c *comparison, at end) error {
+	selects := func(path string, _ client.Kind) bool {
+		if !m.filter.leavesOut(path) {
+			return true
+		}
+		m.leaveOut(c, at, path)
+		return false
+	}
+	for e, err := range client.WalkLocal(ctx, m.local, m.linksAt(at), selects) {
+		isOwn := e.Skipped == client.SkippedPart || e.Skipped == client.SkippedReserved
+		switch {
+		case at == targetEnd && errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case e.Err != nil:
+			c.failed(at, e.Path)
+			m.fails(e.Path, failed(m.localPath(e.Path), e.Err))
+		case e.Skipped == "" || at == targetEnd && !isOwn:
+			c.met(at, e.Path, item{e.Kind, e.Size, e.Mtime})
+		default:
+			m.skip(c, at, e.Path, e.Skipped)
 		}
 	}
-	var mu sync.Mutex
-	return each(m.call, same, func(ctx context.Context, path string) error {
-		equal, err := m.equal(ctx, path)
-		if err != nil {
-			return err
+	return nil
+}
+
+// fails tells of something that cannot be compared, or not be copied.
+func (m *mirror) fails(path string, err error) {
+	m.out.fail(err)
+	if m.Bool("json") {
+		r := m.record(path)
+		m.setError(r, err)
+		m.printRecord(r)
+	}
+}
+
+// leaveOut tells of what a pattern leaves out: in the target it stays.
+func (m *mirror) leaveOut(c *comparison, at end, path string) {
+	if at == targetEnd {
+		c.keeps(path)
+	}
+}
+
+// skip tells of what no copy is made of.
+func (m *mirror) skip(c *comparison, at end, path, why string) {
+	switch {
+	case at == sourceEnd:
+		m.transfer.skipped(client.FileEvent{Remote: joinRemote(m.remote, path), Local: m.localPath(path), Skipped: why})
+	case why == client.SkippedPart:
+		c.part(path)
+	default:
+		c.keeps(path)
+	}
+}
+
+// byContent compares what has the same size at both ends by its digest.
+func (m *mirror) byContent(c *comparison) error {
+	return each(m.call, c.doubted, func(ctx context.Context, file sized) error {
+		equal, err := m.equal(ctx, file.path)
+		if err == nil && !equal {
+			c.differs(file)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if equal {
-			delete(p.copies, path)
-		} else {
-			p.copies[path] = p.source[path]
-		}
-		return nil
+		return err
 	})
 }
 
 func (m *mirror) equal(ctx context.Context, path string) (bool, error) {
-	sum, err := m.client.Sum(ctx, joinRemote(m.remote, path))
+	remote, local := joinRemote(m.remote, path), m.localPath(path)
+	sum, err := m.client.Sum(ctx, remote)
 	if err != nil {
-		return false, failed(joinRemote(m.remote, path), err)
+		return false, failed(remote, err)
 	}
-	local := filepath.Join(m.local, filepath.FromSlash(path))
 	digest, err := digestOf(local)
 	if err != nil {
 		return false, failed(local, &client.LocalError{Op: "read", Path: local, Err: err})

@@ -13,10 +13,11 @@ import (
 
 // place is where the copies of a command go.
 type place struct {
-	dir       string // the value of -d
-	into      bool   // -d was given
-	path      string // the last argument; empty where there is none
-	recursive bool   // -r was given
+	dir       string       // the value of -d
+	into      bool         // -d was given
+	path      string       // the last argument; empty where there is none
+	recursive bool         // -r was given
+	links     client.Links // what is done about symbolic links in trees
 }
 
 // occupant is what is at a path before a copy goes there.

@@ -45,6 +45,8 @@ type counts struct {
 	bytes, moved     int64
 	unknown          bool
 	elapsed          time.Duration
+	late             int64         // of moved, within lately
+	lately           time.Duration // the last seconds; 0 where nobody has metered
 }
 
 func newProgress(c *call) *progress {
@@ -122,10 +124,13 @@ func progressMode(c *cli.Context) (string, error) {
 
 func (p *progress) loop(tick <-chan time.Time) {
 	defer close(p.ended)
+	var m meter
 	for {
 		select {
 		case <-tick:
-			p.show.update(p.counts())
+			c := p.counts()
+			m.add(&c)
+			p.show.update(c)
 		case <-p.quit:
 			return
 		}
@@ -152,7 +157,11 @@ func (l *lines) update(c counts) {
 	if !c.unknown {
 		size += " of " + humanBytes(c.bytes)
 	}
-	l.out.note("", fmt.Sprintf("%d of %s, %s, %s", c.filesDone, plural(c.files, "file"), size, c.rate()))
+	text := fmt.Sprintf("%d of %s, %s, %s", c.filesDone, plural(c.files, "file"), size, c.rate())
+	if left, known := c.left(); known {
+		text += ", " + left.Round(time.Second).String() + " left"
+	}
+	l.out.note("", text)
 }
 
 func (l *lines) finish(c counts, well bool) {
@@ -162,13 +171,7 @@ func (l *lines) finish(c counts, well bool) {
 	}
 }
 
-func (c counts) rate() string {
-	seconds := c.elapsed.Seconds()
-	if seconds <= 0 {
-		return humanBytes(0) + "/s"
-	}
-	return humanBytes(int64(float64(c.moved)/seconds)) + "/s"
-}
+func (c counts) rate() string { return humanBytes(int64(c.perSecond())) + "/s" }
 
 // roundSeconds writes a duration to three digits or so.
 func roundSeconds(d time.Duration) string {

@@ -25,7 +25,7 @@ func TestLines(t *testing.T) {
 			func(l *lines) {
 				l.update(counts{files: 10, filesDone: 3, bytes: 4 << 20, moved: 1 << 20, elapsed: 2 * time.Second})
 			},
-			"ftpc: get: 3 of 10 files, 1.0 MiB of 4.0 MiB, 512 KiB/s\n",
+			"ftpc: get: 3 of 10 files, 1.0 MiB of 4.0 MiB, 512 KiB/s, 6s left\n",
 		},
 		{
 			"of unknown size",
@@ -69,8 +69,8 @@ func TestProgressAtIntervals(t *testing.T) {
 		p.Moved(2 << 10)
 		p.Done(1)
 		p.stop(true)
-		want := "ftpc: get: 0 of 1 file, 2.0 KiB of 6.0 KiB, 409 B/s\n" +
-			"ftpc: get: 0 of 1 file, 4.0 KiB of 6.0 KiB, 409 B/s\n" +
+		want := "ftpc: get: 0 of 1 file, 2.0 KiB of 6.0 KiB, 409 B/s, 10s left\n" +
+			"ftpc: get: 0 of 1 file, 4.0 KiB of 6.0 KiB, 409 B/s, 5s left\n" +
 			"ftpc: get: 1 file, 6.0 KiB in 10s, 614 B/s\n"
 		if printed.String() != want {
 			t.Errorf("%q", printed.String())

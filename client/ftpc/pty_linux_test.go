@@ -272,6 +272,24 @@ func TestBarWaitsForTheTotal(t *testing.T) {
 	}
 }
 
+// While nothing moves nobody can say how long the rest will take.
+func TestBarAtRest(t *testing.T) {
+	moving := counts{files: 1, bytes: 4 << 20, moved: 2 << 20, late: 2 << 20, lately: recently}
+	resting := moving
+	resting.late = 0
+	for want, last := range map[string]counts{
+		`\(2\.0/4\.0 MiB, .*/s\) \[\d+s:\d+s\]$`: moving,
+		`\(2\.0/4\.0 MiB, .*/s\)$`:               resting,
+	} {
+		term := openTerminal(t)
+		term.resize(100)
+		r := newRedrawn(newConsole(term.file, term.file), counts{})
+		r.update(moving)
+		r.update(last)
+		wantScreen(t, term.screen(), want)
+	}
+}
+
 // Of standard input nobody knows the size: what went so far is shown.
 func TestBarOfUnknownSize(t *testing.T) {
 	_, address := serveTemp(t)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,11 +22,16 @@ func putCommand(out *console) *cli.Command {
 		ArgsUsage: "[-r] [-d REMOTE_DIR] LOCAL... [REMOTE]",
 		Description: "\"put a\" stores a, \"put dir/a\" stores a too, \"put a b/c\" stores b/c and makes b if it is\n" +
 			"missing, \"put - a\" stores standard input. Several files need -d REMOTE_DIR. -r copies a\n" +
-			"directory as cp -r does: into REMOTE/name where REMOTE exists, as REMOTE where it does not.",
+			"directory as cp -r does: into REMOTE/name where REMOTE exists, as REMOTE where it does not.\n" +
+			"--create-only replaces nothing, --if-etag only the version of which \"ftpc stat --json\" told.",
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "put directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
 			connectionsFlag(),
+			toggle("create-only", "", "replace no file that exists"),
+			&cli.StringFlag{Name: "if-etag", Usage: "replace only the file that has this `ETAG`"},
+			linksFlag(),
+			bwlimitFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),
@@ -42,7 +48,14 @@ func runPut(c *call) error {
 		return err
 	}
 	p.path = remote
+	if p.links, err = c.links(); err != nil {
+		return err
+	}
 	if err := checkPut(locals, p); err != nil {
+		return err
+	}
+	only, err := c.condition(p)
+	if err != nil {
 		return err
 	}
 	if locals[0] != dash {
@@ -50,16 +63,49 @@ func runPut(c *call) error {
 			return err
 		}
 	}
-	if len(locals) > 1 && !p.into {
+	switch {
+	case len(locals) > 1 && !p.into:
 		return needsDirectory()
+	case len(locals) > 1 && only.ifMatch != 0:
+		return command.Usagef("--if-etag is for one file")
 	}
 	if err := c.connectPlace(&p); err != nil {
 		return err
 	}
+	t := newTransfer(c)
+	t.only = only
 	if locals[0] == dash {
-		return putInput(c, p.path)
+		return t.putInput(p.path)
 	}
-	return putFiles(c, locals, p)
+	return t.putFiles(locals, p)
+}
+
+// condition is what the server must hold, or must not, for a file to be stored.
+type condition struct {
+	createOnly bool
+	ifMatch    uint64 // an etag; 0 is any
+}
+
+// condition reads that of the command line.
+func (c *call) condition(p place) (condition, error) {
+	only := condition{createOnly: c.Bool("create-only")}
+	if !c.IsSet("if-etag") {
+		return only, nil
+	}
+	text := c.String("if-etag")
+	var err error
+	only.ifMatch, err = strconv.ParseUint(text, 16, 64)
+	switch {
+	case err != nil || only.ifMatch == 0:
+		usage := command.Usagef("--if-etag: %q is no etag", text)
+		usage.Hint = "ftpc stat --json PATH tells that of a file"
+		return only, usage
+	case only.createOnly:
+		return only, command.Usagef("--create-only is for a file that is not there, --if-etag for one that is")
+	case p.recursive:
+		return only, command.Usagef("--if-etag is for one file")
+	}
+	return only, nil
 }
 
 // checkPut refuses what cannot be meant.
@@ -136,13 +182,13 @@ func (c *call) connectPlace(p *place) error {
 	return nil
 }
 
-func putFiles(c *call, locals []string, p place) error {
+func (t *transfer) putFiles(locals []string, p place) error {
 	if err := refusePutCollisions(locals, p); err != nil {
 		return err
 	}
-	t := newTransfer(c)
+	t.follow = p.links
 	return t.run(func() error {
-		return each(c, locals, func(ctx context.Context, local string) error {
+		return each(t.call, locals, func(ctx context.Context, local string) error {
 			return failed(local, t.put(ctx, local, p))
 		})
 	})
@@ -212,7 +258,8 @@ func (t *transfer) prepare(local string, p place) (info os.FileInfo, remote stri
 }
 
 func (t *transfer) putFile(ctx context.Context, local, remote string) error {
-	result, err := t.call.client.PutFile(ctx, local, remote, &client.TransferOptions{Progress: t.progress})
+	options := client.TransferOptions{Progress: t.progress, CreateOnly: t.only.createOnly, IfMatch: t.only.ifMatch}
+	result, err := t.call.client.PutFile(ctx, local, remote, &options)
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err
@@ -232,7 +279,8 @@ func (t *transfer) putStream(ctx context.Context, local, remote string) error {
 
 func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
 	r, lost := readerFor(ctx, f)
-	result, err := t.call.client.Put(ctx, remote, r, &client.PutOptions{Progress: t.progress, Lost: lost})
+	options := client.PutOptions{Progress: t.progress, CreateOnly: t.only.createOnly, IfMatch: t.only.ifMatch, Lost: lost}
+	result, err := t.call.client.Put(ctx, remote, r, &options)
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err
@@ -248,10 +296,9 @@ func ofDestination(err error, remote string) error {
 }
 
 // putInput stores standard input.
-func putInput(c *call, remote string) error {
-	t := newTransfer(c)
+func (t *transfer) putInput(remote string) error {
 	t.progress.unknownSize()
 	return t.run(func() error {
-		return failed(remote, t.putReader(c.Context.Context, os.Stdin, dash, remote))
+		return failed(remote, t.putReader(t.call.Context.Context, os.Stdin, dash, remote))
 	})
 }

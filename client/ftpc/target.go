@@ -97,7 +97,7 @@ func urlPattern(escaped string) string {
 		b.WriteByte(byte(char))
 		escaped = after[2:]
 	}
-	return b.String()
+	return patternOf(b.String()) // a class may hold what only was one with %XX
 }
 
 // isRoot tells whether an argument is the URL of a served directory.

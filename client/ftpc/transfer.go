@@ -12,7 +12,9 @@ import (
 // file.
 type transfer struct {
 	call     *call
+	follow   client.Links // in trees
 	progress *progress
+	only     condition // of a put
 	json     bool
 	begun    time.Time
 
@@ -20,6 +22,7 @@ type transfer struct {
 	total client.Summary
 	links int64 // symbolic links that were skipped
 	odd   int64 // special files that were
+	parts int64 // part files that were
 	own   int64 // names that were, because the server keeps them for itself
 }
 
@@ -47,7 +50,7 @@ func (t *transfer) run(do func() error) error {
 
 // options are those of a tree.
 func (t *transfer) options() *client.TransferOptions {
-	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile}
+	return &client.TransferOptions{Progress: t.progress, OnFile: t.onFile, CreateOnly: t.only.createOnly, Links: t.follow}
 }
 
 // onFile tells of one file of a tree. The tree's own error is printed later,
@@ -78,9 +81,20 @@ func (t *transfer) countSkipped(what string) {
 		t.links++
 	case client.Special.String():
 		t.odd++
+	case client.SkippedPart:
+		t.parts++
 	default:
 		t.own++
 	}
+}
+
+// skipped tells of something that no tree's transfer has met.
+func (t *transfer) skipped(event client.FileEvent) {
+	t.mu.Lock()
+	t.total.Skipped++
+	t.mu.Unlock()
+	t.countSkipped(event.Skipped)
+	t.print(event)
 }
 
 // noteSkipped tells in one line how much of the trees was left out.
@@ -92,6 +106,9 @@ func (t *transfer) noteSkipped() {
 	if t.odd > 0 {
 		parts = append(parts, plural(t.odd, "special file"))
 	}
+	if t.parts > 0 {
+		parts = append(parts, plural(t.parts, "part file")+" of interrupted transfers")
+	}
 	if t.own > 0 {
 		parts = append(parts, plural(t.own, "reserved name"))
 	}
@@ -99,7 +116,7 @@ func (t *transfer) noteSkipped() {
 		return
 	}
 	verb := "were"
-	if t.links+t.odd+t.own == 1 {
+	if t.links+t.odd+t.parts+t.own == 1 {
 		verb = "was"
 	}
 	t.call.out.note("", enumerate(parts)+" "+verb+" skipped")

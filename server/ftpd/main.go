@@ -32,6 +32,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
+	command.SpareProcessors()
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 

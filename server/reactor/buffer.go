@@ -9,12 +9,13 @@ import (
 // is asked for.
 const (
 	TinyBuffer   = 1 << 10
+	PageBuffer   = 4<<10 + 128 // 4 KiB and what goes with them
 	SmallBuffer  = 16 << 10
 	MediumBuffer = 68 << 10  // 64 KiB and the headers around them
 	LargeBuffer  = 260 << 10 // 256 KiB and the headers around them
 )
 
-var bufferSizes = [...]int{TinyBuffer, SmallBuffer, MediumBuffer, LargeBuffer}
+var bufferSizes = [...]int{TinyBuffer, PageBuffer, SmallBuffer, MediumBuffer, LargeBuffer}
 
 // trimAfter is how long free buffers are kept for the next who asks. Then they
 // go back to the garbage collector, so that a load leaves nothing behind.

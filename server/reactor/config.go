@@ -41,7 +41,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.QuickWorkers, 16)
 	setDefault(&c.TransferWorkers, 8)
 	setDefault(&c.CommitWorkers, 512)
-	setDefault(&c.SlowWorkers, max(2, runtime.GOMAXPROCS(0)/2))
+	setDefault(&c.SlowWorkers, max(2, runtime.NumCPU()/2))
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.HoldTimeout, 10*time.Second)
 	setDefault(&c.LingerTimeout, 5*time.Second)

@@ -31,6 +31,7 @@ type Loop struct {
 	batch   []completion
 	touched []*Conn // to be settled in this round
 	again   []*Conn // to be resumed in the next round
+	resumed []*Conn // its memory of the round before
 	hungry  [uses][len(bufferSizes)]fifo[*Conn]
 	dead    []*Conn           // to be closed at the end of this round
 	jobs    int               // of all connections, on the offload pool
@@ -146,7 +147,7 @@ func (l *Loop) round() error {
 	l.now = time.Now() // 2. the only look at the clock
 	l.stats.rounds.Add(1)
 	again := l.again
-	l.again = nil
+	l.again = l.resumed[:0]
 	for _, event := range l.events { // 3. events
 		l.serve(event)
 	}
@@ -155,6 +156,8 @@ func (l *Loop) round() error {
 		c.again = false
 		l.resume(c)
 	}
+	clear(again)
+	l.resumed = again
 	l.feed()            // 6. memory for those who wait for it
 	l.timers.run(l.now) // 7. deadlines
 	l.checkShutdown()

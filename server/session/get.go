@@ -6,10 +6,6 @@ import (
 	"ftpd/server/storage"
 )
 
-// inlineMax is the size of range that travels whole in the reply's first
-// buffer, so that a small file is one job and leaves in one write, in bytes.
-const inlineMax = 64 << 10
-
 // getPhase is how far a GET is.
 //
 //	opening -> sending -> ending -> over
@@ -35,6 +31,7 @@ type get struct {
 	end     uint64 // where the range ends
 	tree    protocol.Tree
 	pieces  []*readPiece // being read or waiting for an earlier one, in order
+	spare   []*readPiece // that were sent, to be used again
 	jobs    int          // out on the pool
 }
 
@@ -49,7 +46,7 @@ func (s *Session) get(id uint32, m protocol.Get) error {
 		return nil
 	}
 	g.path = path
-	s.enqueue(g)
+	s.opener.add(s, g)
 	return nil
 }
 
@@ -58,10 +55,7 @@ func (g *get) waits() bool { return false }
 func (g *get) cancel(s *Session) { g.fail(s, errCancelled) }
 
 func (g *get) wants() int {
-	switch {
-	case g.phase == getOpening && g.jobs == 0:
-		return inlineMax + protocol.ControlBuffer - protocol.MaxControlPayload
-	case g.phase == getSending && g.next < g.end:
+	if g.phase == getSending && g.next < g.end {
 		return protocol.BlockSize + protocol.DataOverhead
 	}
 	return 0
@@ -69,11 +63,8 @@ func (g *get) wants() int {
 
 func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	g.jobs++
-	if g.phase == getOpening {
-		s.offload(reactor.Quick, &openFile{get: g, storage: s.config.Storage, buffer: buffer})
-		return
-	}
-	piece := &readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
+	piece := takeSpare(&g.spare)
+	*piece = readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
 	s.offload(reactor.Transfer, piece)
@@ -94,114 +85,14 @@ func (g *get) succeed(s *Session) {
 
 // over lets go of the file once no job reads it.
 func (g *get) over(s *Session) {
+	if g.phase == getOpening {
+		s.opener.drop(g)
+	}
 	g.phase = getOver
 	s.dequeue(g)
 	if g.jobs == 0 && g.file != nil {
 		s.offload(reactor.Quick, &closeFile{g.file})
 		g.file = nil
-	}
-}
-
-// openFile opens the file of a GET and makes the start of the reply: all of it
-// where the range is small.
-type openFile struct {
-	get     *get
-	storage storage.Storage
-	buffer  *reactor.Buffer
-
-	file storage.File // what is left to send comes from here; nil when nothing is
-	info storage.Info
-	n    int // bytes of reply in buffer
-	sent uint64
-	err  error
-}
-
-// Run is part of reactor.Job.
-func (j *openFile) Run() {
-	file, err := j.storage.Open(j.get.path)
-	if err != nil {
-		j.err = err
-		return
-	}
-	if err := j.start(file); err != nil || j.file == nil {
-		j.err = err
-		j.file = nil
-		_ = file.Close() // it was only read
-	}
-}
-
-func (j *openFile) start(file storage.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	m := &j.get.request
-	if m.Flags&protocol.GetIfMatch != 0 && info.ETag != uint64(m.ETag) {
-		return storage.ErrChanged
-	}
-	j.info = info
-	reply := protocol.Append(j.buffer.Bytes[:0], j.get.id, meta(info))
-	j.n = len(reply)
-	begin, end := span(m, uint64(info.Size))
-	if end-begin > inlineMax {
-		j.file = file
-		return nil
-	}
-	return j.inline(file, begin, end)
-}
-
-// span cuts the range of m to a file's size.
-func span(m *protocol.Get, size uint64) (begin, end uint64) {
-	begin, end = min(m.Offset, size), size
-	if m.Length != protocol.SizeUnknown {
-		end = min(size, begin+m.Length)
-	}
-	return begin, end
-}
-
-// inline appends the whole range and END.
-func (j *openFile) inline(file storage.File, begin, end uint64) error {
-	var tree protocol.Tree
-	for begin < end {
-		n := int(protocol.BlockEnd(begin, end) - begin)
-		digest, err := readBlock(file, j.buffer.Bytes[j.n:], j.get.id, begin, n)
-		if err != nil {
-			return err
-		}
-		tree.Add(digest, n)
-		j.n += protocol.DataOverhead + n
-		begin += uint64(n)
-	}
-	if err := unchanged(file, j.info.ETag); err != nil {
-		return err
-	}
-	j.sent = tree.Size()
-	j.n = len(protocol.Append(j.buffer.Bytes[:j.n], j.get.id, endOf(&tree, j.info.ETag)))
-	return nil
-}
-
-// finish is part of job.
-func (j *openFile) finish(s *Session) {
-	g := j.get
-	g.jobs--
-	g.file = j.file
-	switch {
-	case g.phase == getOver:
-		s.unused(j.buffer)
-		g.over(s)
-	case j.err != nil:
-		s.unused(j.buffer)
-		g.fail(s, j.err)
-	case j.file == nil:
-		g.bytes = j.sent
-		s.send(j.buffer, j.n)
-		g.succeed(s)
-	default:
-		s.send(j.buffer, j.n)
-		g.etag = j.info.ETag
-		g.next, g.end = span(&g.request, uint64(j.info.Size))
-		g.phase = getSending
-		s.enqueue(g)
 	}
 }
 
@@ -243,6 +134,7 @@ func (j *readPiece) finish(s *Session) {
 		g.tree.Add(first.digest, first.size())
 		g.bytes = g.tree.Size()
 		s.send(first.buffer, protocol.DataOverhead+first.size())
+		g.spare = append(g.spare, first)
 	}
 	switch {
 	case g.phase == getOver:

@@ -36,6 +36,7 @@ type put struct {
 	parked  int           // bytes of buffers that wait for that END
 	tree    protocol.Tree // over what has arrived
 	waiting []block       // arrived, but not yet given to a job
+	spare   []*writeBlock // that were written, to be used again
 	jobs    int           // out on the pool
 	failure error         // why it failed, until that is answered
 	keep    bool          // what is staged can be gone on with, and is not removed
@@ -160,7 +161,9 @@ func (p *put) drop(s *Session, b block) {
 
 func (p *put) write(s *Session, b block) {
 	p.jobs++
-	s.offload(reactor.Transfer, &writeBlock{put: p, staging: p.staging, block: b})
+	write := takeSpare(&p.spare)
+	*write = writeBlock{put: p, staging: p.staging, block: b}
+	s.offload(reactor.Transfer, write)
 }
 
 // end takes the END of a PUT.
@@ -203,7 +206,11 @@ func (p *put) advance(s *Session) {
 	p.unpark(s)
 	p.phase = putCommitting
 	p.jobs++
-	s.offload(reactor.Commit, &commitFile{put: p, storage: s.config.Storage, staging: p.staging, blocks: p.waiting})
+	if p.inline {
+		s.storer.add(p)
+		return
+	}
+	s.offload(reactor.Commit, &commitFile{put: p, staging: p.staging})
 }
 
 // fail ends a put that cannot be finished. What it holds is let go first, and
@@ -289,6 +296,15 @@ func (j *createFile) Run() {
 }
 
 func (p *put) create(in storage.Storage) (storage.Staging, error) {
+	options, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	return in.Create(p.path, options)
+}
+
+// options are what the client asks of storage.
+func (p *put) options() (storage.CreateOptions, error) {
 	m := &p.request
 	options := storage.CreateOptions{
 		CreateOnly: m.Flags&protocol.PutCreateOnly != 0,
@@ -303,11 +319,20 @@ func (p *put) create(in storage.Storage) (storage.Staging, error) {
 	}
 	if m.Flags&protocol.PutIfMatch != 0 {
 		if m.ETag == 0 { // to storage it would mean any
-			return nil, storage.ErrChanged
+			return options, storage.ErrChanged
 		}
 		options.IfMatch = uint64(m.ETag)
 	}
-	return in.Create(p.path, options)
+	return options, nil
+}
+
+// attributes are what the client wants the file to have.
+func (p *put) attributes() storage.Attributes {
+	attributes := storage.Attributes{Mode: p.request.Mode}
+	if mtime := p.request.Mtime; mtime != protocol.NoTime {
+		attributes.Mtime = time.Unix(0, mtime)
+	}
+	return attributes
 }
 
 // finish is part of job.
@@ -362,63 +387,40 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 
 // finish is part of job.
 func (j *writeBlock) finish(s *Session) {
-	p := j.put
+	p, err := j.put, j.err
 	p.jobs--
 	p.drop(s, j.block)
+	p.spare = append(p.spare, j)
 	switch {
 	case p.phase >= putDiscarding:
 		p.letGo(s)
-	case j.err != nil:
-		p.fail(s, j.err)
+	case err != nil:
+		p.fail(s, err)
 	default:
 		p.advance(s)
 	}
 }
 
-// commitFile puts a file in its place; a small one it also makes and writes.
+// commitFile puts a staged file in its place.
 type commitFile struct {
 	put     *put
-	storage storage.Storage
 	staging storage.Staging
-	blocks  []block
 	info    storage.Info
 	err     error
 }
 
 // Run is part of reactor.Job.
-func (j *commitFile) Run() {
-	if j.staging == nil {
-		if j.err = j.stage(); j.err != nil {
-			return
-		}
-	}
-	attributes := storage.Attributes{Mode: j.put.request.Mode}
-	if mtime := j.put.request.Mtime; mtime != protocol.NoTime {
-		attributes.Mtime = time.Unix(0, mtime)
-	}
-	j.info, j.err = j.staging.Commit(attributes)
-}
-
-func (j *commitFile) stage() error {
-	staging, err := j.put.create(j.storage)
-	if err != nil {
-		return err
-	}
-	for _, b := range j.blocks {
-		if err := storeBlock(staging, b.Data); err != nil {
-			_ = staging.Abort() // the first error is the one to tell
-			return err
-		}
-	}
-	j.staging = staging
-	return nil
-}
+func (j *commitFile) Run() { j.info, j.err = j.staging.Commit(j.put.attributes()) }
 
 // finish is part of job.
 func (j *commitFile) finish(s *Session) {
-	p := j.put
+	j.put.staging = nil // Commit has ended it, whatever came of it
+	j.put.stored(s, j.info, j.err)
+}
+
+// stored ends a put that storage has done with.
+func (p *put) stored(s *Session, info storage.Info, err error) {
 	p.jobs--
-	p.staging = nil // Commit has ended it, whatever came of it
 	for _, b := range p.waiting {
 		p.drop(s, b)
 	}
@@ -427,12 +429,12 @@ func (j *commitFile) finish(s *Session) {
 		return
 	}
 	p.bytes = p.tree.Size()
-	if j.err != nil {
-		p.fail(s, j.err)
+	if err != nil {
+		p.fail(s, err)
 		return
 	}
 	p.phase = putOver
-	reply(s, p.id, protocol.OK{Count: p.bytes, ETag: protocol.ETag(j.info.ETag)})
+	reply(s, p.id, protocol.OK{Count: p.bytes, ETag: protocol.ETag(info.ETag)})
 	s.succeed(p.entry)
 }
 

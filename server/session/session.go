@@ -95,11 +95,13 @@ type Session struct {
 	inFlight int      // the most of them
 	served   int      // requests answered so far
 	failed   int      // those answered with ERROR
+	storer   storer   // PUTs that wait to be stored whole
 	holding  int      // bytes of buffers with DATA not yet written to storage
 	parked   int      // those of them that wait for an END
 	moved    time.Time
 
-	producers []producer // requests that want to make output, in turn
+	opener    opener     // GETs that wait for their file to be opened
+	producers []producer // what wants to make output, in turn
 	reserved  int        // bytes of output that jobs are making
 
 	ctx    context.Context // of the jobs; nil until one needs it
@@ -168,6 +170,7 @@ func (s *Session) proceed(now time.Time) {
 	}
 	s.now = now
 	s.process()
+	s.storer.start(s)
 	s.produce()
 	if s.decoder.Buffered() == 0 {
 		s.letGoOfInput()

@@ -20,6 +20,12 @@ type Storage interface {
 	// Open opens a regular file for reading. Anything else is ErrIsDirectory
 	// or ErrInvalid; a named pipe never blocks it.
 	Open(path Path) (File, error)
+	// OpenEach opens several files as Open does and hands them to visit, which owns
+	// them, in the order of paths; i is the place in that. It ends early when visit
+	// returns false, and after one that took long, for the others are better opened
+	// by several callers then. What they have in common may be looked up once for
+	// all: a directory that is renamed meanwhile is the one that it was.
+	OpenEach(paths []Path, visit func(i int, file File, err error) bool)
 	// List returns the entries of a directory, or with recursive of the whole
 	// tree below it. Symbolic links are listed and not followed.
 	List(path Path, recursive bool) (Lister, error)
@@ -29,6 +35,11 @@ type Storage interface {
 	// source only one file at a time goes on with what was left: while that is not
 	// ended, and it may wait a moment for that, others begin anew and are not kept.
 	Create(path Path, options CreateOptions) (Staging, error)
+	// StoreEach does for each of several small files what Create, WriteAt and Commit
+	// do, and returns what came of each. They share what can be shared: the look at
+	// the directory, and the wait for the disk. None depends on another; where a path
+	// comes twice, the later one counts.
+	StoreEach(files []Whole) []Stored
 	// Mkdir makes a directory. mode holds permission bits, 0 is the default;
 	// parents makes missing parents too and accepts an existing directory.
 	Mkdir(path Path, mode uint32, parents bool) error
@@ -58,6 +69,50 @@ type CreateOptions struct {
 	Resume     Resume // what the file is to be gone on with by; the zero value is not at all
 }
 
+// Whole is a file of which all is there. Its options are those of a file that is not
+// to be gone on with.
+type Whole struct {
+	Path    Path
+	Content []byte
+	CreateOptions
+	Attributes
+}
+
+// Stored is what came of a Whole.
+type Stored struct {
+	Info
+	Err error
+}
+
+// Store stores one file, by Create, WriteAt and Commit.
+func Store(in Storage, w *Whole) (Info, error) {
+	staging, err := in.Create(w.Path, w.CreateOptions)
+	if err != nil {
+		return Info{}, err
+	}
+	if len(w.Content) > 0 {
+		if _, err := staging.WriteAt(w.Content, 0); err != nil {
+			_ = staging.Abort() // the first error is the one to tell
+			return Info{}, err
+		}
+	}
+	return staging.Commit(w.Attributes)
+}
+
+// longOpen is how long OpenEach goes on to the next file.
+const longOpen = time.Millisecond
+
+// OpenEach is that of a Storage which opens each file by open.
+func OpenEach(paths []Path, open func(path Path) (File, error), visit func(i int, file File, err error) bool) {
+	stop := time.Now().Add(longOpen)
+	for i, path := range paths {
+		file, err := open(path)
+		if !visit(i, file, err) || time.Now().After(stop) {
+			return
+		}
+	}
+}
+
 // Resume names what is stored, so that a file in the making can outlive the
 // connection that it comes by. It counts where the file has a known size of more
 // than one block, and a storage may do without: it then marks nothing.
@@ -81,6 +136,8 @@ type RenameOptions struct {
 type File interface {
 	// ReadAt is that of io.ReaderAt.
 	ReadAt(p []byte, offset int64) (int, error)
+	// Info describes the file as it was when it was opened.
+	Info() Info
 	// Stat describes the file as it is now, so that a caller sees by the ETag
 	// whether it changed since the last time. That it was replaced or removed
 	// under its path changes nothing of what is read here, and so no ETag.

@@ -128,6 +128,11 @@ func (s *Storage) Open(path storage.Path) (storage.File, error) {
 	return nil, err
 }
 
+// OpenEach implements [storage.Storage]: each is an Open of its own to the hooks.
+func (s *Storage) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
+	storage.OpenEach(paths, s.Open, visit)
+}
+
 // List implements [storage.Storage].
 func (s *Storage) List(path storage.Path, recursive bool) (storage.Lister, error) {
 	l := &lister{path: path, hooks: &s.hooks}
@@ -158,6 +163,15 @@ func (s *Storage) Create(path storage.Path, options storage.CreateOptions) (stor
 		_ = st.inner.Abort()
 	}
 	return nil, err
+}
+
+// StoreEach implements [storage.Storage]: each is a file of its own to the hooks.
+func (s *Storage) StoreEach(files []storage.Whole) []storage.Stored {
+	stored := make([]storage.Stored, len(files))
+	for i := range files {
+		stored[i].Info, stored[i].Err = storage.Store(s, &files[i])
+	}
+	return stored
 }
 
 // Mkdir implements [storage.Storage].

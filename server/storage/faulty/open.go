@@ -16,6 +16,8 @@ func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
 	return n, err
 }
 
+func (f *file) Info() storage.Info { return f.inner.Info() }
+
 func (f *file) Stat() (info storage.Info, err error) {
 	err = f.hooks.around(FileStat, f.path, func() (err error) {
 		info, err = f.inner.Stat()

@@ -4,6 +4,7 @@ package local
 
 import (
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -59,7 +60,7 @@ func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 		return nil, err
 	}
 	if mode&0o777 != 0 {
-		if err := chmodDirectory(p, mode&0o777); err != nil {
+		if err := chmodDirectory(p, born.id, mode&0o777); err != nil {
 			return &born, err
 		}
 	}
@@ -68,15 +69,19 @@ func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 
 // chmodDirectory gives a new directory the bits that the umask took. The
 // set-group-ID bit, which it has from its parent, stays.
-func chmodDirectory(p place, mode uint32) error {
+func chmodDirectory(p place, id fileID, mode uint32) error {
 	l, err := openChild(p.fd(), p.name)
-	if err == unix.EACCES || err == unix.ENOENT {
+	switch err {
+	case nil:
+	case unix.EACCES, unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
 		return nil // not readable by its mode, or gone: nothing to mend
-	}
-	if err != nil {
+	default:
 		return err
 	}
 	defer l.file.Close()
+	if l.id != id {
+		return nil // another has its name by now
+	}
 	fd := int(l.file.Fd())
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
@@ -126,14 +131,35 @@ func (s *Store) openTarget(path storage.Path, options storage.RenameOptions) (di
 	return s.openDirectory(path)
 }
 
+// move renames, and makes it durable. What it replaces must be told from what comes
+// later by its ETag, for which it may wait.
 func (s *Store) move(from, to place, options storage.RenameOptions) error {
+	for {
+		wait, err := s.tryMove(from, to, options)
+		if err != nil {
+			return err
+		}
+		if wait == 0 {
+			return s.fail(to.path(), s.durableRename(from, to))
+		}
+		time.Sleep(wait)
+	}
+}
+
+// tryMove renames unless it has to wait, and returns how long.
+func (s *Store) tryMove(from, to place, options storage.RenameOptions) (wait time.Duration, err error) {
 	defer s.locks.lockBoth(from.id(), to.id())()
 	stat, err := to.lstat()
 	switch {
 	case err == nil && options.NoReplace:
-		return s.fail(to.path(), unix.EEXIST)
-	case err == nil && kindOf(&stat) == storage.Directory && from.id() != to.id():
-		return s.fail(to.path(), unix.EISDIR)
+		return 0, s.fail(to.path(), unix.EEXIST)
+	case err == nil && from.id() == to.id(): // nothing is replaced
+	case err == nil && kindOf(&stat) == storage.Directory:
+		return 0, s.fail(to.path(), unix.EISDIR)
+	case err == nil:
+		if wait := untilTold(&stat); wait > 0 {
+			return wait, nil
+		}
 	}
 	if options.NoReplace {
 		err = s.renameExclusive(from, to)
@@ -141,9 +167,9 @@ func (s *Store) move(from, to place, options storage.RenameOptions) error {
 		err = rename(from, to)
 	}
 	if err != nil {
-		return s.fail(blame(err, from, to), err)
+		return 0, s.fail(blame(err, from, to), err)
 	}
-	return s.fail(to.path(), s.durableRename(from, to))
+	return 0, nil
 }
 
 // durableRename makes both sides of a rename durable, the new name first.

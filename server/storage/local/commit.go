@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -49,15 +50,17 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	if err != nil {
 		return info, false, err
 	}
-	defer parent.close()
-	defer func() { s.settle(parent.births, published) }()
-	if err := st.dress(fd, &parent, attributes); err != nil {
+	defer func() {
+		s.settle(parent.births, published)
+		parent.close()
+	}()
+	if err := st.dress(fd, &parent, attributes, 0o600); err != nil {
 		return info, false, err
 	}
 	if err := s.gate.outside(func() error { return s.durable(fd, idOf(&parent.stat).device) }); err != nil {
 		return info, false, err
 	}
-	if err := st.moveTo(place{&parent, base(st.path)}); err != nil {
+	if err := st.moveInto(&parent, fd); err != nil {
 		return info, false, err
 	}
 	if err := s.gate.outside(func() error { return s.durableDirectory(&parent) }); err != nil {
@@ -80,18 +83,19 @@ func (st *staging) openParent() (directory, error) {
 // set-group-ID parent, as it would be had the file been made there. It comes
 // before the mode, which chown(2) can change, and a server that may not give
 // it leaves the file its own.
-func (st *staging) dress(fd int, parent *directory, attributes storage.Attributes) error {
-	if uint32(parent.stat.Mode)&unix.S_ISGID != 0 {
+//
+// made is the mode with which it was made, before the umask.
+func (st *staging) dress(fd int, parent *directory, attributes storage.Attributes, made uint32) error {
+	inherits := uint32(parent.stat.Mode)&unix.S_ISGID != 0
+	if inherits {
 		if err := unix.Fchown(fd, -1, int(parent.stat.Gid)); err != nil && err != unix.EPERM {
 			return err
 		}
 	}
-	mode := attributes.Mode & 0o777
-	if mode == 0 {
-		mode = st.store.options.FileMode & 0o777 &^ st.instance.umask
-	}
-	if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
-		return err
+	if mode := st.mode(attributes); inherits || mode != made&^st.instance.umask {
+		if err := retry(func() error { return unix.Fchmod(fd, mode) }); err != nil {
+			return err
+		}
 	}
 	if attributes.Mtime.IsZero() {
 		return nil
@@ -99,21 +103,68 @@ func (st *staging) dress(fd int, parent *directory, attributes storage.Attribute
 	return setMtime(st.store.root, st.home, attributes.Mtime)
 }
 
-// moveTo puts the file under its name, if the conditions still hold.
+// mode returns the permission bits that the file is to have.
+func (st *staging) mode(attributes storage.Attributes) uint32 {
+	if mode := attributes.Mode & 0o777; mode != 0 {
+		return mode
+	}
+	return st.store.options.FileMode & 0o777 &^ st.instance.umask
+}
+
+// moveInto is moveTo for the path's own directory. Where that is to be made if it is
+// missing, and somebody has removed it meanwhile, it is made again.
+func (st *staging) moveInto(parent *directory, fd int) (err error) {
+	for range attempts {
+		err = st.moveTo(place{parent, base(st.path)})
+		if !isNotExist(err) || !st.options.Parents || unlinked(fd) {
+			break
+		}
+		again, failure := st.openParent()
+		if failure != nil {
+			return failure
+		}
+		st.store.settle(parent.births, false)
+		parent.close()
+		*parent = again
+	}
+	return err
+}
+
+// moveTo puts the file under its name, if the conditions still hold. What it
+// replaces must be told from what comes later by its ETag, for which it may wait.
 func (st *staging) moveTo(target place) error {
+	for {
+		wait, err := st.tryMove(target)
+		if wait == 0 {
+			return err
+		}
+		_ = st.store.gate.outside(func() error { time.Sleep(wait); return nil })
+	}
+}
+
+// tryMove is moveTo unless it has to wait, and returns how long.
+func (st *staging) tryMove(target place) (wait time.Duration, err error) {
 	defer st.store.locks.lock(target.id())()
-	if err := checkTarget(target, st.options); err != nil {
-		return err
+	replaced, err := checkTarget(target, st.options)
+	if err != nil {
+		return 0, err
+	}
+	if wait := untilTold(&replaced); wait > 0 {
+		return wait, nil
 	}
 	if st.options.CreateOnly {
-		return st.store.renameExclusive(st.home, target)
+		return 0, st.store.renameExclusive(st.home, target)
 	}
-	return rename(st.home, target)
+	return 0, rename(st.home, target)
 }
 
 func rename(from, to place) error {
 	return retry(func() error { return unix.Renameat(from.fd(), from.name, to.fd(), to.name) })
 }
+
+// attempts is how often a change begins again that others have come in the way
+// of, who have won each time.
+const attempts = 100
 
 // makeDirectories opens a directory and makes what is missing on the way to
 // it; mode is as in Mkdir, and is not that of the others. Each is durable when
@@ -121,7 +172,6 @@ func rename(from, to place) error {
 // left. It begins again where a directory that it found is removed meanwhile;
 // that a link on the way leads nowhere looks the same.
 func (s *Store) makeDirectories(path storage.Path, mode uint32) (d directory, err error) {
-	const attempts = 10
 	for range attempts {
 		if d, err = s.nearest(path); err == nil {
 			d, err = s.descend(d, path, mode)

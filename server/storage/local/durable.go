@@ -19,14 +19,17 @@ func (s *Store) durable(fd int, device uint64) error {
 	if s.options.NoSync {
 		return nil
 	}
-	return s.syncs.of(device).sync(fd)
+	return s.syncs.of(device).sync(fd)[0]
 }
 
 // durableDirectory is durable for a directory. Some file systems (FUSE, CIFS)
 // have no fsync for directories and say EINVAL; there is nothing more that
 // could be done then.
 func (s *Store) durableDirectory(d *directory) error {
-	err := s.durable(d.fd(), idOf(&d.stat).device)
+	return unlessUnsupported(s.durable(d.fd(), idOf(&d.stat).device))
+}
+
+func unlessUnsupported(err error) error {
 	if err == unix.EINVAL || err == unix.ENOTSUP {
 		return nil
 	}
@@ -64,14 +67,15 @@ type syncGroup struct {
 }
 
 type syncWaiter struct {
-	fd   int
-	err  error
+	fds  []int
+	errs []error   // of each
 	lead chan bool // true: lead the next batch; false: it is done
 }
 
-// sync returns when a sync of fd that began after the call has ended.
-func (g *syncGroup) sync(fd int) error {
-	w := &syncWaiter{fd: fd, lead: make(chan bool, 1)}
+// sync returns when a sync of each of fds that began after the call has ended, and
+// what came of it.
+func (g *syncGroup) sync(fds ...int) []error {
+	w := &syncWaiter{fds: fds, errs: make([]error, len(fds)), lead: make(chan bool, 1)}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, w)
 	lead := !g.busy
@@ -80,7 +84,7 @@ func (g *syncGroup) sync(fd int) error {
 	if lead || <-w.lead {
 		g.leadBatch(w)
 	}
-	return w.err
+	return w.errs
 }
 
 // leadBatch serves all that wait, leader among them, and hands the lead on.
@@ -109,16 +113,22 @@ func (g *syncGroup) leadBatch(leader *syncWaiter) {
 // serve syncs a batch: together where that pays and works, and otherwise each
 // by itself, which tells whose sync it is that fails.
 func (g *syncGroup) serve(batch []*syncWaiter) {
-	if len(batch) >= groupFrom && g.together != nil {
-		if retry(func() error { return g.together(batch[0].fd) }) == nil {
+	count := 0
+	for _, w := range batch {
+		count += len(w.fds)
+	}
+	if count >= groupFrom && g.together != nil {
+		if retry(func() error { return g.together(batch[0].fds[0]) }) == nil {
 			return
 		}
 	}
 	var group sync.WaitGroup
 	for _, w := range batch {
-		group.Go(func() {
-			w.err = retry(func() error { return g.alone(w.fd) })
-		})
+		for i, fd := range w.fds {
+			group.Go(func() {
+				w.errs[i] = retry(func() error { return g.alone(fd) })
+			})
+		}
 	}
 	group.Wait()
 }

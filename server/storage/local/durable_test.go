@@ -49,10 +49,10 @@ func crowd(t *testing.T, l *syncLog, n int) []error {
 	l.begun, l.gate = make(chan struct{}), make(chan struct{})
 	results := make([]error, n+1)
 	var group sync.WaitGroup
-	group.Go(func() { results[n] = g.sync(n) })
+	group.Go(func() { results[n] = g.sync(n)[0] })
 	<-l.begun
 	for i := range n {
-		group.Go(func() { results[i] = g.sync(i) })
+		group.Go(func() { results[i] = g.sync(i)[0] })
 	}
 	for queued := 0; queued < n; {
 		g.mu.Lock()

@@ -33,6 +33,9 @@ func (f *fresh) make(p place, mode uint32) (birth, error) {
 		return birth{}, err
 	}
 	stat, err := p.lstat()
+	if err == unix.ENOENT {
+		return birth{path: p.path()}, nil // it was made, and somebody has removed it
+	}
 	if err != nil {
 		return birth{}, err
 	}

@@ -39,6 +39,8 @@ type instance struct {
 	name  string
 	lock  *os.File
 	umask uint32 // of this process
+	// unnamed says that files need no name until they get their own.
+	unnamed bool
 	last  atomic.Uint64
 
 	// Both under the store's lock.
@@ -238,6 +240,7 @@ func (i *instance) makeDirectory(staging *os.File) error {
 		return err
 	}
 	i.directory = directory{file: l.file, path: storage.Path(stagingDirectory).Join(i.name), shared: true}
+	i.unnamed = unnamedWorks(place{&i.directory, i.nextName()})
 	return nil
 }
 

@@ -31,6 +31,51 @@ func (s *Store) Open(path storage.Path) (storage.File, error) {
 	return f, nil
 }
 
+// OpenEach implements [storage.Storage]. Files in a row of the same directory are
+// opened in it; where that fails, be it for a link, Open has another look.
+func (s *Store) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
+	near := nearby{store: s}
+	defer near.close()
+	storage.OpenEach(paths, func(path storage.Path) (storage.File, error) {
+		if f := near.open(path); f != nil {
+			return f, nil
+		}
+		return s.Open(path)
+	}, visit)
+}
+
+// nearby keeps the directory of a path open for the next one.
+type nearby struct {
+	store  *Store
+	within directory
+	known  bool
+}
+
+// open returns nil where it cannot simply be opened.
+func (n *nearby) open(path storage.Path) *file {
+	if dir := path.Dir(); !n.known || n.within.path != dir {
+		n.close()
+		d, err := n.store.openDirectory(dir)
+		if err != nil {
+			return nil
+		}
+		n.within, n.known = d, true
+	}
+	f := &file{store: n.store, path: path}
+	var err error
+	if f.fd, f.opened, err = openRegular(n.within.fd(), base(path)); err != nil {
+		return nil
+	}
+	return f
+}
+
+func (n *nearby) close() {
+	if n.known {
+		n.within.close()
+		n.known = false
+	}
+}
+
 // openRegular opens an entry of a directory for reading if it is a regular
 // file. With O_NONBLOCK a named pipe opens at once (fifo(7)) and is then
 // refused by its kind; for a regular file the flag means nothing.
@@ -72,6 +117,8 @@ func (f *file) ReadAt(p []byte, offset int64) (int, error) {
 	}
 	return n, err
 }
+
+func (f *file) Info() storage.Info { return infoOf(&f.opened) }
 
 func (f *file) Stat() (storage.Info, error) {
 	stat, err := f.stat()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -31,26 +32,72 @@ func (s *Store) Remove(ctx context.Context, path storage.Path, recursive bool) (
 	return removed, err
 }
 
+// remove begins again where what has the name is another thing by the time that
+// it is removed, or has been filled anew.
 func (s *Store) remove(ctx context.Context, p place, recursive bool) (removed int, err error) {
+	for range attempts {
+		var n int
+		n, err = s.removeOnce(ctx, p, recursive)
+		removed += n
+		switch {
+		case err == nil:
+			return removed, s.durableDirectory(p.directory)
+		case err != unix.ENOTDIR && err != unix.EISDIR && (err != unix.ENOTEMPTY || !recursive):
+			return removed, err
+		}
+	}
+	return removed, err
+}
+
+func (s *Store) removeOnce(ctx context.Context, p place, recursive bool) (removed int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	stat, err := p.lstat()
-	if err != nil {
+	isDirectory, err := s.removeFile(p.fd(), p.id())
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if recursive && kindOf(&stat) == storage.Directory {
+	case !isDirectory:
+		return 1, nil
+	case recursive:
 		if removed, err = s.empty(ctx, p); err != nil {
 			return removed, err
 		}
 	}
-	unlock := s.locks.lock(p.id())
-	err = removeEntry(p.fd(), p.name, kindOf(&stat) == storage.Directory)
-	unlock()
-	if err != nil {
+	defer s.locks.lock(p.id())()
+	if err := removeEntry(p.fd(), p.name, true); err != nil {
 		return removed, err
 	}
-	return removed + 1, s.durableDirectory(p.directory)
+	return removed + 1, nil
+}
+
+// removeFile removes an entry, unless that is a directory. A file must be told from
+// what comes later by its ETag, for which it may wait.
+func (s *Store) removeFile(dirfd int, id entryID) (isDirectory bool, err error) {
+	for {
+		var wait time.Duration
+		isDirectory, wait, err = s.tryRemoveFile(dirfd, id)
+		if wait == 0 {
+			return isDirectory, err
+		}
+		time.Sleep(wait)
+	}
+}
+
+// tryRemoveFile is removeFile unless it has to wait, and returns how long.
+func (s *Store) tryRemoveFile(dirfd int, id entryID) (isDirectory bool, wait time.Duration, err error) {
+	defer s.locks.lock(id)()
+	stat, err := lstat(dirfd, id.name)
+	if err != nil {
+		return false, 0, err
+	}
+	if kindOf(&stat) == storage.Directory {
+		return true, 0, nil
+	}
+	if wait := untilTold(&stat); wait > 0 {
+		return false, wait, nil
+	}
+	return false, 0, removeEntry(dirfd, id.name, false)
 }
 
 // removeEntry removes a directory or something else. Which it is must be
@@ -79,6 +126,7 @@ type eraser struct {
 	removed int
 	failed  int   // entries that cannot go by themselves
 	first   error // of theirs
+	filled  int   // directories that were found empty, and were not when they were to go
 }
 
 func (s *Store) empty(ctx context.Context, p place) (removed int, err error) {
@@ -144,16 +192,12 @@ func (e *eraser) erase(at *level, name string) {
 		e.leaveBehind(at, name, refuse(at.path(), storage.ErrNotEmpty, "it holds files of the server's own"))
 		return
 	}
-	dirfd := int(at.file.Fd())
-	stat, err := lstat(dirfd, name)
-	switch {
-	case err != nil:
-		e.count(at, name, err)
-	case kindOf(&stat) == storage.Directory:
+	isDirectory, err := e.store.removeFile(int(at.file.Fd()), entryID{at.id, name})
+	if isDirectory {
 		e.enter(at, name)
-	default:
-		e.count(at, name, removeEntry(dirfd, name, false))
+		return
 	}
+	e.count(at, name, err)
 }
 
 // count books a removal. What has gone already is no error.
@@ -226,10 +270,16 @@ func (e *eraser) leave(empty bool) (done bool, err error) {
 		return false, e.store.fail(path, err)
 	}
 	at := e.trail.last()
-	if empty {
-		e.count(at, base(path), removeEntry(int(at.file.Fd()), base(path), true))
-	} else {
+	if !empty {
 		at.leave(base(path))
+		return false, nil
 	}
+	err = removeEntry(int(at.file.Fd()), base(path), true)
+	if err == unix.ENOTEMPTY && e.filled < attempts {
+		e.filled++
+		e.enter(at, base(path))
+		return false, nil
+	}
+	e.count(at, base(path), err)
 	return false, nil
 }

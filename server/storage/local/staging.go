@@ -82,7 +82,7 @@ func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (dire
 		return directory{}, err
 	}
 	if d.path == path.Dir() {
-		err = checkTarget(place{&d, base(path)}, options)
+		_, err = checkTarget(place{&d, base(path)}, options)
 	} else if options.IfMatch != 0 {
 		err = storage.ErrChanged
 	}
@@ -96,26 +96,27 @@ func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (dire
 	return d, nil
 }
 
-// checkTarget tells whether a file may be put under a name.
-func checkTarget(p place, options storage.CreateOptions) error {
+// checkTarget tells whether a file may be put under a name, and what it would
+// replace; the zero value is nothing.
+func checkTarget(p place, options storage.CreateOptions) (replaced unix.Stat_t, err error) {
 	stat, err := p.lstat()
 	switch {
 	case err == unix.ENOENT && options.IfMatch != 0:
-		return storage.ErrChanged
+		return unix.Stat_t{}, storage.ErrChanged
 	case err == unix.ENOENT:
-		return nil
+		return unix.Stat_t{}, nil
 	case err != nil:
-		return err
+		return unix.Stat_t{}, err
 	case options.CreateOnly:
-		return unix.EEXIST
+		return stat, unix.EEXIST
 	}
 	switch info := infoOf(&stat); {
 	case info.Kind == storage.Directory || info.Kind == storage.Special:
-		return regular(&stat)
+		return stat, regular(&stat)
 	case options.IfMatch != 0 && options.IfMatch != info.ETag:
-		return storage.ErrChanged
+		return stat, storage.ErrChanged
 	default:
-		return nil
+		return stat, nil
 	}
 }
 
@@ -174,11 +175,7 @@ func (st *staging) make(parent *directory) error {
 	} else if err := st.besideTarget(parent); err != nil {
 		return s.lostIf(err)
 	}
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	err := retry(func() (err error) {
-		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, 0o600)
-		return err
-	})
+	err := st.open(0o600)
 	if inside {
 		err = s.lostIf(err)
 	}
@@ -189,6 +186,15 @@ func (st *staging) make(parent *directory) error {
 		st.dropRecord()
 	}
 	return err
+}
+
+// open makes the file itself.
+func (st *staging) open(mode uint32) error {
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	return retry(func() (err error) {
+		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, mode)
+		return err
+	})
 }
 
 // lostIf makes errLost of what making an entry of the instance fails with where

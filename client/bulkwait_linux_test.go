@@ -17,11 +17,6 @@ func TestManyWait(t *testing.T) {
 		writeFile(t, filepath.Join(makeDir(t, source, fmt.Sprint(i%directories)), fmt.Sprint(i)), []byte("content"))
 	}
 	before := descriptors(t)
-	few := func(what string) {
-		if now := descriptors(t); now > before+2*desks+readers+keepOpen+32 {
-			t.Errorf("%s: %d descriptors", what, now-before)
-		}
-	}
 	// together returns so many requests of a kind, which are all in flight at once.
 	together := func(p *peer, op protocol.Opcode, most int) []protocol.Frame {
 		var list []protocol.Frame
@@ -32,7 +27,9 @@ func TestManyWait(t *testing.T) {
 				return nil
 			}
 		}
-		few(op.String())
+		if now := descriptors(t); now > before+perDir*keepOpen+perWalker*walkers+perFile*bulkWorkers+others {
+			t.Errorf("%s: %d descriptors", op, now-before)
+		}
 		return list
 	}
 	c := withPeer(t, peerOptions{inFlight: 2048}, func(p *peer) {
@@ -43,16 +40,16 @@ func TestManyWait(t *testing.T) {
 		for _, f := range together(p, protocol.OpPut, files) {
 			p.send(f.Request, protocol.OK{Count: uint64(len("content"))})
 		}
-		var stat protocol.Frame
-		for stat = p.expectAny(); stat.Opcode != protocol.OpStat; stat = p.expectAny() {
+		stat := p.expectAny()
+		for stat.Opcode == protocol.OpData || stat.Opcode == protocol.OpEnd {
+			stat = p.expectAny()
 		}
 		p.send(stat.Request, protocol.Meta{Kind: protocol.Directory, Mode: 0o755})
 		list := p.expect(protocol.OpList)
-		var entries protocol.Entries
 		for i := range directories {
-			entries.List = append(entries.List, protocol.Entry{Path: fmt.Sprint(i), Meta: protocol.Meta{Kind: protocol.Directory, Mode: 0o755}})
+			m := protocol.Entry{Path: fmt.Sprint(i), Meta: protocol.Meta{Kind: protocol.Directory, Mode: 0o755}}
+			p.send(list.Request, protocol.Entries{List: []protocol.Entry{m}})
 		}
-		p.send(list.Request, entries)
 		for i := range files {
 			m := protocol.Entry{Path: fmt.Sprintf("%d/%d", i%directories, i), Meta: metaOfFile([]byte("content"))}
 			p.send(list.Request, protocol.Entries{List: []protocol.Entry{m}})

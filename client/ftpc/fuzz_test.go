@@ -1,0 +1,67 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzSumLine holds that what sum prints is read again as it was, and that a line which
+// is read comes to the same when it is printed and read once more.
+func FuzzSumLine(f *testing.F) {
+	const digest = "aaa6320bf1724c98922f488ed4df7a58"
+	for _, line := range []string{
+		digest + "  a b", `\` + digest + `  a\nb\\c`, strings.ToUpper(digest) + "  x", digest + " x", digest, "", `\` + digest + `  \`, digest + "  \\",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if line != "" { // as a name
+			mark, name := oneLine(line)
+			got, ok := parseSum(mark + digest + "  " + name)
+			if !ok || got != (listedSum{digest, line}) {
+				t.Fatalf("%q is printed as %q and read as %q, %v", line, name, got.path, ok)
+			}
+			if strings.ContainsAny(name, "\r\n") {
+				t.Fatalf("%q is printed as %q", line, name)
+			}
+		}
+		sum, ok := parseSum(line)
+		if !ok {
+			return
+		}
+		mark, name := oneLine(sum.path)
+		if again, ok := parseSum(mark + sum.digest + "  " + name); !ok || again != sum {
+			t.Fatalf("%q is %q, which is printed as %q and read as %q", line, sum, name, again)
+		}
+	})
+}
+
+// FuzzTarget holds that an argument is refused or names a server that can be dialled and
+// a path, and that no path leads out of the directory its file is got into.
+func FuzzTarget(f *testing.F) {
+	for _, argument := range []string{
+		"a/b", "ftpd://h/a", "ftpd://u@h:1/%2a*", "ftpd://[::1]:1/x", "FTPD://h", "ftpd://u:p@h/", "http://h/", "../x", "ftpd://h/%zz", "a[", "ftpd://h:0/", `..\x`, "/", "ftpd://h/%5B[a-z]",
+	} {
+		f.Add(argument)
+	}
+	f.Fuzz(func(t *testing.T, argument string) {
+		got, err := parseTarget(argument)
+		if err != nil {
+			return
+		}
+		if got.address != "" {
+			if again, err := parseAddress(got.address); err != nil || again != got.address {
+				t.Fatalf("%q is at %q, which is %q, %v", argument, got.address, again, err)
+			}
+		} else if got.path != argument {
+			t.Fatalf("%q is the path %q", argument, got.path)
+		}
+		if got.pattern != "" && patternOf(got.pattern) == "" {
+			t.Fatalf("%q has the pattern %q, which is none", argument, got.pattern)
+		}
+		if name, safe := localName(got.path); safe && name != "" && filepath.Dir(filepath.Join("dir", name)) != "dir" {
+			t.Fatalf("%q would be written to %q", argument, filepath.Join("dir", name))
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// limitedPair returns limited connections to whoever serves the other ends.
+func limitedPair(t *testing.T, l *Limiter) (limited, far net.Conn) {
+	t.Helper()
+	near, far := net.Pipe()
+	limited, err := l.Dial(func(context.Context, string, string) (net.Conn, error) { return near, nil })(t.Context(), "tcp", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = limited.Close(), far.Close() })
+	return limited, far
+}
+
+// The clock is that of the bubble, so these times are exact.
+
+func TestLimiterSends(t *testing.T) {
+	for _, connections := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			const rate, each = 100_000, 250_000
+			l := NewLimiter(rate)
+			begun := time.Now()
+			var group sync.WaitGroup
+			for range connections {
+				limited, far := limitedPair(t, l)
+				group.Go(func() { _, _ = io.CopyN(io.Discard, far, each) })
+				group.Go(func() {
+					if n, err := limited.Write(make([]byte, each)); n != each || err != nil {
+						t.Errorf("wrote %d bytes, %v", n, err)
+					}
+				})
+			}
+			group.Wait()
+			checkRate(t, time.Since(begun), connections*each, rate, connections)
+		})
+	}
+}
+
+func TestLimiterReceives(t *testing.T) {
+	for _, connections := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			const rate, each = 100_000, 250_000
+			l := NewLimiter(rate)
+			begun := time.Now()
+			var group sync.WaitGroup
+			for range connections {
+				limited, far := limitedPair(t, l)
+				group.Go(func() { _, _ = far.Write(make([]byte, each)) })
+				group.Go(func() {
+					if n, err := io.CopyN(io.Discard, limited, each); n != each || err != nil {
+						t.Errorf("read %d bytes, %v", n, err)
+					}
+				})
+			}
+			group.Wait()
+			checkRate(t, time.Since(begun), connections*each, rate, connections)
+		})
+	}
+}
+
+// checkRate allows for one piece of each connection that need not wait, and one that
+// the bucket held.
+func checkRate(t *testing.T, took time.Duration, bytes, rate, connections int) {
+	t.Helper()
+	want := time.Duration(bytes) * time.Second / time.Duration(rate)
+	slack := time.Duration(connections+1) * time.Second / piecesPerSecond
+	if took < want-slack || took > want {
+		t.Errorf("%d bytes of %d connections took %v at %d bytes a second", bytes, connections, took, rate)
+	}
+}
+
+// What moves is spread: none of the tenths of a second has much more than its share,
+// also after a rest.
+func TestLimiterIsSmooth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = 100_000
+		l := NewLimiter(rate)
+		limited, far := limitedPair(t, l)
+		time.Sleep(time.Minute) // of the bubble: nothing is saved up
+		go func() { _, _ = far.Write(make([]byte, 10*rate)) }()
+		begun, got := time.Now(), make(map[int]int)
+		for b := make([]byte, 64<<10); time.Since(begun) < 5*time.Second; {
+			n, err := limited.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[int(time.Since(begun)*10/time.Second)] += n
+		}
+		for tenth, n := range got {
+			if n > 2*rate/10 {
+				t.Errorf("tenth %d had %d bytes", tenth, n)
+			}
+		}
+	})
+}
+
+// Close ends a wait that would last for hours.
+func TestLimiterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limited, far := limitedPair(t, NewLimiter(MinRate))
+		go func() { _, _ = io.Copy(io.Discard, far) }()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := limited.Write(make([]byte, 10_000_000))
+			ended <- err
+		}()
+		synctest.Wait()
+		_ = limited.Close()
+		if err := <-ended; err == nil {
+			t.Error("a write went on after Close")
+		}
+	})
+}
+
+// A real transfer is whole, though the server's socket can be written to less often than
+// its stall timeout asks for. How long it takes is no part of this.
+func TestLimitedTransfer(t *testing.T) {
+	d := serve(t, "--stall-timeout", "300ms")
+	limits := defaultLimits()
+	limits.pingAfter = 100 * time.Millisecond
+	options := &Options{Dial: NewLimiter(1 << 20).Dial(nil)}
+	c, err := dialFirst(limit(t), d.address, options.withDefaults(), limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	content := bytes.Repeat([]byte("0123456789abcdef"), 5<<20/16)
+	if err := os.WriteFile(filepath.Join(d.root, "a"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if _, err := c.Get(limit(t), "a", &got, nil); err != nil || !bytes.Equal(got.Bytes(), content) {
+		t.Fatalf("%d bytes, %v", got.Len(), err)
+	}
+	if _, err := c.Put(limit(t), "b", bytes.NewReader(content[:1<<20]), nil); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package server
+
+// raceDetector allocates where the product does not.
+const raceDetector = true

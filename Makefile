@@ -11,6 +11,7 @@ RUNS        ?= 5
 PEERFLAGS   ?=
 BENCHDIR    ?= docs/benchmarks
 IOFLAGS     ?=
+IDLE        ?= 1000,10000
 
 LINT_VERSION := v2.15.0
 LINT         := $(BIN)/tools/$(LINT_VERSION)/golangci-lint
@@ -132,6 +133,16 @@ bench-mirror: build ## ftpc mirror and rsync on 100,000 files that are the same 
 .PHONY: try-mirror
 try-mirror: build ## mirror Go's own source both ways, interrupted, killed and changed in between; needs rsync
 	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
+
+.PHONY: bench-stat
+bench-stat: build ## how soon a stat is answered beside downloads and a slow disk
+	@cd bench && go build -o ../$(BIN)/service ./service
+	@$(BIN)/service -stat
+
+.PHONY: bench-idle
+bench-idle: build ## the server's memory for IDLE (1000,10000) idle connections
+	@cd bench && go build -o ../$(BIN)/service ./service
+	@$(BIN)/service -bin $(BIN) -idle $(IDLE)
 
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models

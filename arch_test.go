@@ -53,9 +53,10 @@ var arrows = []arrow{
 		tests:   []string{"server/storage/local", "server/storage/faulty"},
 	},
 	{from: "server/storage", without: system},
+	{from: "server/storage/digests", project: []string{"server/storage"}, without: system},
 	{
 		from:    "server/storage/local",
-		project: []string{"server/storage"},
+		project: []string{"server/storage", "server/storage/digests"},
 		modules: []string{unix, xxh3},
 		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
 	},
@@ -92,6 +93,12 @@ var arrows = []arrow{
 		project: []string{"internal/trial", "bench/machine", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},
 	},
 	{from: "bench/relay"},
+	{
+		from: "bench/service",
+		project: []string{
+			"internal/trial", "protocol", "server/reactor", "server/session", "server/storage", "server/storage/faulty", "server/storage/local",
+		},
+	},
 	{from: "bench/machine", modules: []string{unix}},
 	{
 		from:    "bench/chart",

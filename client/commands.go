@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"time"
@@ -137,15 +138,32 @@ func (c *Client) Rename(ctx context.Context, from, to string, o *RenameOptions) 
 	return err
 }
 
-// Sum returns the digest of a file, computed by the server from what it has
-// on its disk.
+// Sum returns the digest of a file: the one that Get and Put report. The server
+// computes it from what it has on its disk, unless it knows it already and the file
+// has not changed.
 func (c *Client) Sum(ctx context.Context, path string) (Sum, error) {
+	return c.sum(ctx, path, protocol.XXH3Tree)
+}
+
+// SumSHA256 returns the SHA-256 of a file, computed by the server. One that is too old
+// for it answers with ErrUnsupported.
+func (c *Client) SumSHA256(ctx context.Context, path string) (Sum, error) {
+	return c.sum(ctx, path, protocol.SHA256)
+}
+
+func (c *Client) sum(ctx context.Context, path string, algorithm protocol.Algorithm) (Sum, error) {
 	k := kind{op: "sum", replies: &sumReplies, patient: true}
-	end, err := exchange[protocol.End](ctx, c, k, path, protocol.Sum{Algorithm: protocol.XXH3Tree, Path: path})
+	asked := func(end protocol.End) error {
+		if end.Algorithm != algorithm {
+			return fmt.Errorf("END has a digest by the algorithm %d, and not %d", end.Algorithm, algorithm)
+		}
+		return nil
+	}
+	end, err := exchange[protocol.End](ctx, c, k, path, protocol.Sum{Algorithm: algorithm, Path: path}, asked)
 	if err != nil {
 		return Sum{}, err
 	}
-	return Sum{Size: int64(end.Size), ETag: uint64(end.ETag), Digest: end.Digest}, nil
+	return Sum{Size: int64(end.Size), ETag: uint64(end.ETag), Digest: end.Digest, SHA256: end.SHA256}, nil
 }
 
 // change sends a request that OK answers, and that must not be repeated where it

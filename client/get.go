@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -237,6 +238,8 @@ func (p *part) tail(a arrival) error {
 	}
 	g := p.g
 	switch {
+	case m.Algorithm != protocol.XXH3Tree:
+		return p.broken(fmt.Errorf("END of a GET has a digest by the algorithm %d", m.Algorithm))
 	case g.next != p.until:
 		return p.errorf(protocol.Integrity, "the file ended at %d and not at %d", g.next, p.until)
 	case m.Size != p.tree.Size() || m.Digest != p.tree.Sum():

@@ -35,6 +35,10 @@ var (
 		_, err := c.Stat(ctx, "a")
 		return err
 	}
+	callSum = func(ctx context.Context, c *Client) error {
+		_, err := c.Sum(ctx, "a")
+		return err
+	}
 	callGet = func(ctx context.Context, c *Client) error {
 		_, err := c.Get(ctx, "a", io.Discard, nil)
 		return err
@@ -129,7 +133,9 @@ func hostileConnections() []hostile {
 		{"oversize frame", first(func(p *peer, id uint32) { p.raw([]byte{1, 0x21, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}) }), callGet, ErrProtocol, false},
 		{"random bytes", first(func(p *peer, id uint32) { p.raw([]byte("HTTP/1.1 400 Bad Request\r\n")) }), callStat, ErrUnsupported, false},
 		{"META with a kind of its own", first(func(p *peer, id uint32) { p.send(id, protocol.Meta{Kind: 9}) }), callStat, ErrProtocol, false},
-		{"END with another algorithm", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: 2}) }), callGet, ErrProtocol, false},
+		{"END with another algorithm", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: 3}) }), callGet, ErrProtocol, false},
+		{"END of a GET by SHA-256", get(0, func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: protocol.SHA256}) }), callGet, ErrProtocol, false},
+		{"END of a SUM by another algorithm", first(func(p *peer, id uint32) { p.send(id, protocol.End{Algorithm: protocol.SHA256}) }), callSum, ErrProtocol, false},
 		{"error of the connection", first(func(p *peer, _ uint32) { p.fail(0, protocol.Busy) }), callStat, ErrBusy, false},
 		{"PONG without PING", first(func(p *peer, _ uint32) { p.send(0, protocol.Pong{Content: make([]byte, 8)}) }), callStat, ErrProtocol, false},
 		{"GOAWAY twice", first(func(p *peer, _ uint32) {

@@ -76,7 +76,8 @@ type Server struct {
 type Sum struct {
 	Size   int64 // in bytes
 	ETag   uint64
-	Digest protocol.Digest
+	Digest protocol.Digest // of Client.Sum; else zero
+	SHA256 [32]byte        // of Client.SumSHA256; else zero
 }
 
 // Result is a finished transfer.

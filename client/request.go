@@ -133,9 +133,10 @@ func decode[M any, P protocol.Decodable[M]](r *request, a arrival) (M, error) {
 	return m, nil
 }
 
-// exchange sends a request that has one reply, and returns it. What may not be
-// sent twice is sent again only if it cannot have reached the server.
-func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *Client, k kind, path string, m protocol.Message) (reply M, err error) {
+// exchange sends a request that has one reply, and returns it; one that is not lawful
+// ends the connection. What may not be sent twice is sent again only if it cannot
+// have reached the server.
+func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *Client, k kind, path string, m protocol.Message, lawful ...func(M) error) (reply M, err error) {
 	err = c.attempt(ctx, k.op, path, func(conn *conn) (bool, error) {
 		r := &request{op: k.op, path: path, replies: k.replies}
 		r.patient.Store(k.patient)
@@ -148,6 +149,11 @@ func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *Client, k 
 			return r.unanswered(k.once, err)
 		}
 		reply, err = decode[M, P](r, a)
+		for _, check := range lawful {
+			if fault := check(reply); err == nil && fault != nil {
+				err = r.broken(fault)
+			}
+		}
 		return true, err
 	})
 	return reply, err

@@ -7,6 +7,18 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
+// Algorithm names how a digest of a whole file is computed.
+type Algorithm uint8
+
+// The algorithms. Transfers use XXH3Tree; SUM takes each.
+const (
+	XXH3Tree Algorithm = 1 // what Tree computes
+	SHA256   Algorithm = 2 // FIPS 180-4, over the bytes of the file
+)
+
+// SHA256Len is the size of a SHA-256 digest.
+const SHA256Len = 32
+
 // Digest is an XXH3-128 value in its canonical, big-endian form. It finds
 // damage; it does not withstand somebody who forges data on purpose.
 type Digest [DigestLen]byte

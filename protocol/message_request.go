@@ -106,12 +106,6 @@ func (m Rename) decode(f Frame) (Rename, error) {
 	return m, c.finish()
 }
 
-// Algorithm names how a digest of a whole file is computed.
-type Algorithm uint8
-
-// XXH3Tree is the digest that Tree computes, the only one of version 1.
-const XXH3Tree Algorithm = 1
-
 // Sum asks for the digest of a file, which END brings.
 type Sum struct {
 	none

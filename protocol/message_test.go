@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"math"
 	"reflect"
@@ -77,11 +78,13 @@ var messageCases = []messageCase{
 	means("remove", 10, Remove{Flags: RemoveRecursive, Path: "a"}),
 	means("rename", 11, Rename{Flags: RenameNoReplace | RenameParents, From: "old", To: "dir/new"}),
 	means("sum", 12, Sum{Algorithm: XXH3Tree, Path: "file.bin"}),
+	means("sum-sha256", 12, Sum{Algorithm: SHA256, Path: "file.bin"}),
 	means("cancel", 5, Cancel{}),
 	means("ping", 0, Ping{Content: []byte{0, 1, 2, 3}}),
 	means("bye", 0, Bye{}),
 	means("data", 7, Data{Offset: 524288, Digest: BlockDigest([]byte(goldenText)), Bytes: []byte(goldenText)}),
 	means("end", 7, End{Size: 13, Algorithm: XXH3Tree, Digest: goldenTree()}),
+	means("end-sha256", 12, End{Size: 13, ETag: goldenETag, Algorithm: SHA256, SHA256: sha256.Sum256([]byte(goldenText))}),
 	means("welcome", 0, Welcome{InFlight: 64, Features: FeatureReadOnly, BlockSize: BlockSize, Agent: "ftpd/1.0"}),
 	means("ready", 7, Ready{Offset: 524288, Digest: goldenTree()}),
 	means("ready-restarted", 7, Ready{Flags: ReadyRestarted}),
@@ -206,7 +209,7 @@ var limitCases = []limitCase{
 	limit("DATA offset", 1, Data{Offset: MaxFileSize - 1, Bytes: make([]byte, 1)}, Data{Offset: MaxFileSize, Bytes: make([]byte, 1)}),
 	limit("DATA offset that overflows", 1, Data{Offset: lastBlock, Bytes: make([]byte, BlockSize-1)}, Data{Offset: math.MaxUint64, Bytes: make([]byte, 1)}),
 	limit("END size", 1, End{Size: MaxFileSize, Algorithm: XXH3Tree}, End{Size: MaxFileSize + 1, Algorithm: XXH3Tree}),
-	limit("END algorithm", 1, End{Algorithm: XXH3Tree}, End{Algorithm: XXH3Tree + 1}),
+	limit("END algorithm", 1, End{Algorithm: SHA256}, End{Algorithm: SHA256 + 1}),
 	limit("END no algorithm", 1, End{Algorithm: XXH3Tree}, End{}),
 	limit("READY offset", 1, Ready{Offset: lastBlock}, Ready{Offset: lastBlock + BlockSize}),
 	limit("READY digest", 1, Ready{Offset: BlockSize, Digest: Digest{1}}, Ready{Digest: Digest{1}}),

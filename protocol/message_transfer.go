@@ -154,13 +154,17 @@ func (m Data) Verify() bool { return BlockDigest(m.Bytes) == m.Digest }
 
 const endLen = 8 + 8 + 1 + DigestLen
 
+// longEndLen is that of the longest digest.
+const longEndLen = 8 + 8 + 1 + SHA256Len
+
 // End follows the last DATA of a transfer, or answers SUM.
 type End struct {
 	none
 	Size      uint64 // bytes that the digest covers
 	ETag      ETag   // of the file that was sent; 0 from a client
 	Algorithm Algorithm
-	Digest    Digest // over the blocks of this transfer; of a resumed PUT, what Tree.Continue makes of READY's and them
+	Digest    Digest          // with XXH3Tree: over the blocks of this transfer; of a resumed PUT, what Tree.Continue makes of READY's and them
+	SHA256    [SHA256Len]byte // with SHA256, which only answers a SUM
 }
 
 // Opcode returns OpEnd.
@@ -170,6 +174,9 @@ func (m End) appendPayload(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, m.Size)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.ETag))
 	b = append(b, byte(m.Algorithm))
+	if m.Algorithm == SHA256 {
+		return append(b, m.SHA256[:]...)
+	}
 	return append(b, m.Digest[:]...)
 }
 
@@ -179,9 +186,13 @@ func (m End) decode(f Frame) (End, error) {
 		c.fail("has %d bytes, more than the largest file", m.Size)
 	}
 	m.ETag = ETag(c.uint64())
-	if m.Algorithm = Algorithm(c.uint8()); m.Algorithm != XXH3Tree {
+	switch m.Algorithm = Algorithm(c.uint8()); m.Algorithm {
+	case XXH3Tree:
+		copy(m.Digest[:], c.take(DigestLen))
+	case SHA256:
+		copy(m.SHA256[:], c.take(SHA256Len))
+	default:
 		c.fail("has a digest by the unknown algorithm %d", m.Algorithm)
 	}
-	copy(m.Digest[:], c.take(DigestLen))
 	return m, c.finish()
 }

@@ -83,7 +83,7 @@ var opcodes = [...]opcodeRow{
 	OpBye:    {"BYE", Client, ofConnection, 0, 0, 0},
 
 	OpData: {"DATA", Client | Server, ofRequest, 0, dataPrefixLen + 1, MaxDataPayload},
-	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, endLen},
+	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, longEndLen},
 
 	OpWelcome: {"WELCOME", Server, ofConnection, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
 	OpReady:   {"READY", Server, ofRequest, ReadyRestarted, 8 + DigestLen, 8 + DigestLen},

@@ -38,7 +38,7 @@ func TestWireNumbers(t *testing.T) {
 
 		{"File", uint64(File), 1}, {"Directory", uint64(Directory), 2}, {"Symlink", uint64(Symlink), 3}, {"Special", uint64(Special), 4},
 		{"FeatureReadOnly", uint64(FeatureReadOnly), 1}, {"FeatureDurable", uint64(FeatureDurable), 2},
-		{"XXH3Tree", uint64(XXH3Tree), 1},
+		{"XXH3Tree", uint64(XXH3Tree), 1}, {"SHA256", uint64(SHA256), 2}, {"SHA256Len", SHA256Len, 32},
 
 		{"BlockSize", BlockSize, 262144}, {"MaxControlPayload", MaxControlPayload, 65536}, {"MaxDataPayload", MaxDataPayload, 262168},
 		{"MaxPath", MaxPath, 4096}, {"MaxName", MaxName, 255}, {"MaxAgent", MaxAgent, 255}, {"MaxSentence", MaxSentence, 1024},

@@ -9,8 +9,8 @@ import (
 )
 
 // Config is what a server can be told. The zero value serves the current
-// directory on a free port of 127.0.0.1. A negative duration switches a
-// timeout off.
+// directory on a free port of 127.0.0.1. A negative duration or amount switches off
+// what it is for.
 type Config struct {
 	Root     string        // the directory to serve, default "."
 	Listen   string        // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
@@ -24,6 +24,9 @@ type Config struct {
 	StallTimeout     time.Duration // a request in flight and no byte moving for want of the client, default 60 s
 	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s; negative is not at all
 	Memory           int64         // bytes for the buffers of all connections, default 256 MiB, at least 4 MiB
+
+	DigestCache   int64         // bytes for the digests of files that do not change, default 32 MiB
+	KeepResumable time.Duration // how long the part of an interrupted upload is kept, default 24 h
 
 	Durability Durability
 	Version    string       // told to clients, default "ftpd"

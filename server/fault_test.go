@@ -142,8 +142,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestSlowDisk has a disk that answers no open: stat, ping and listings of
-// another connection do not wait for it.
+// TestSlowDisk has a disk that answers no open, and more that wait for it than
+// there are workers: stat, ping and small puts of another connection do not wait.
 func TestSlowDisk(t *testing.T) {
 	store, err := local.Open(t.TempDir(), local.Options{NoSync: true})
 	if err != nil {
@@ -159,8 +159,9 @@ func TestSlowDisk(t *testing.T) {
 	defer stop()
 	c := dial(t, s.Address().String())
 	put(t, c, "f", "content")
-	done := make(chan error, 4)
-	for range 4 {
+	const gets = 64
+	done := make(chan error, gets)
+	for range gets {
 		go func() {
 			var b strings.Builder
 			_, err := c.Get(context.Background(), "f", &b, nil)
@@ -170,7 +171,7 @@ func TestSlowDisk(t *testing.T) {
 			done <- err
 		}()
 	}
-	for range 4 {
+	for range 16 { // the workers of their lane
 		<-gate.Held()
 	}
 	other := dial(t, s.Address().String())
@@ -184,7 +185,7 @@ func TestSlowDisk(t *testing.T) {
 	}
 	put(t, other, "g", "more")
 	gate.Open()
-	for range 4 {
+	for range gets {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -54,9 +54,11 @@ func New(config Config) (*Server, error) {
 		root = "."
 	}
 	store, err := local.Open(root, local.Options{
-		ReadOnly: config.ReadOnly,
-		NoSync:   config.Durability == None,
-		Logger:   config.Logger,
+		ReadOnly:      config.ReadOnly,
+		NoSync:        config.Durability == None,
+		DigestCache:   config.DigestCache,
+		KeepResumable: config.KeepResumable,
+		Logger:        config.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -34,8 +34,9 @@ type fileRecord struct {
 	Mtime       *time.Time   `json:"mtime,omitempty"`   // RFC 3339, UTC
 	Target      string       `json:"target,omitempty"`
 	TargetBytes []byte       `json:"target_base64,omitempty"`
-	ETag        string       `json:"etag,omitempty"`   // hexadecimal
-	Digest      string       `json:"digest,omitempty"` // hexadecimal
+	ETag        string       `json:"etag,omitempty"`      // hexadecimal
+	Digest      string       `json:"digest,omitempty"`    // hexadecimal
+	Algorithm   string       `json:"algorithm,omitempty"` // of the digest of sum
 	Seconds     *float64     `json:"seconds,omitempty"`
 	Skipped     string       `json:"skipped,omitempty"`
 	Action      string       `json:"action,omitempty"` // of mirror --dry-run: "mkdir", "copy" or "remove"

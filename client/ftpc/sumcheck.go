@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"ftpd/client"
@@ -16,11 +17,11 @@ import (
 )
 
 // checkSums compares the files of a list, which sum has printed, with the server's.
-func checkSums(c *call) error {
+func checkSums(c *call, allowed []algorithm) error {
 	if err := c.need(0, 0); err != nil {
 		return err
 	}
-	list, err := readSums(c.String("check"))
+	list, err := readSums(c.String("check"), allowed)
 	if err != nil {
 		return err
 	}
@@ -33,11 +34,11 @@ func checkSums(c *call) error {
 		order[i] = i
 	}
 	err = each(c, order, func(ctx context.Context, i int) error {
-		sum, err := c.client.Sum(ctx, list[i].path)
+		sum, err := list[i].sum(c.client, ctx, list[i].path)
 		switch {
 		case err != nil:
 			return failed(list[i].path, err)
-		case sum.Digest.String() != list[i].digest:
+		case list[i].algorithm.digest(sum) != list[i].want:
 			results[i] = "FAILED"
 			return failed(list[i].path, errOtherContent)
 		}
@@ -63,10 +64,13 @@ func (*otherContentError) Error() string { return "it has another digest" }
 func (*otherContentError) Is(target error) bool { return target == client.ErrIntegrity }
 
 // listedSum is a line of a list.
-type listedSum struct{ digest, path string }
+type listedSum struct {
+	algorithm
+	want, path string
+}
 
 // readSums reads a list, from standard input where it is -.
-func readSums(name string) ([]listedSum, error) {
+func readSums(name string, allowed []algorithm) ([]listedSum, error) {
 	var r io.Reader = os.Stdin
 	if name != dash {
 		f, err := os.Open(name)
@@ -80,15 +84,15 @@ func readSums(name string) ([]listedSum, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 4*protocol.MaxPath)
 	for n := 1; lines.Scan(); n++ {
-		sum, ok := parseSum(lines.Text())
+		sum, ok := parseSum(lines.Text(), allowed)
 		if !ok {
-			return nil, failed(name, fmt.Errorf("line %d is not as sum prints it", n))
+			return nil, failed(name, notPrinted(n, allowed))
 		}
 		list = append(list, sum)
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return nil, failed(name, fmt.Errorf("line %d is not as sum prints it", len(list)+1))
+		return nil, failed(name, notPrinted(len(list)+1, allowed))
 	case err != nil:
 		return nil, failed(name, &client.LocalError{Op: "read", Path: name, Err: err})
 	case len(list) == 0:
@@ -97,15 +101,27 @@ func readSums(name string) ([]listedSum, error) {
 	return list, nil
 }
 
-// parseSum reads what printSum and oneLine write.
-func parseSum(line string) (listedSum, bool) {
+// notPrinted is the error of a line.
+func notPrinted(n int, allowed []algorithm) error {
+	if len(allowed) > 1 {
+		return fmt.Errorf("line %d is not as sum prints it", n)
+	}
+	return fmt.Errorf("line %d is not as sum --algo %s prints it", n, allowed[0].name)
+}
+
+// parseSum reads what printSum and oneLine write, and what sha256sum does: it puts a
+// star before the name of a file that it read in binary mode.
+func parseSum(line string, allowed []algorithm) (listedSum, bool) {
 	rest, escaped := strings.CutPrefix(line, `\`)
-	digest, name, ok := strings.Cut(rest, "  ")
-	if raw, err := hex.DecodeString(digest); !ok || err != nil || len(raw) != protocol.DigestLen || name == "" {
+	digest, name, ok := strings.Cut(rest, " ")
+	raw, err := hex.DecodeString(digest)
+	i := slices.IndexFunc(allowed, func(a algorithm) bool { return a.length == len(raw) })
+	if !ok || err != nil || i < 0 || len(name) < 2 || name[0] != ' ' && name[0] != '*' {
 		return listedSum{}, false
 	}
+	name = name[1:]
 	if escaped {
 		name = strings.NewReplacer(`\\`, "\\", `\n`, "\n", `\r`, "\r").Replace(name)
 	}
-	return listedSum{strings.ToLower(digest), name}, true
+	return listedSum{allowed[i], strings.ToLower(digest), name}, true
 }

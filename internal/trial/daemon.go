@@ -35,6 +35,9 @@ func StartDaemon(name string, args ...string) (*Daemon, error) {
 	return d, d.cmd.Start()
 }
 
+// PID returns the number of the process.
+func (d *Daemon) PID() int { return d.cmd.Process.Pid }
+
 // Stop sends SIGTERM and waits for the end, half a minute at most. It returns
 // the processor time as Usage.CPU has it; the error is an *exec.ExitError
 // where the status is not 0.

@@ -43,6 +43,8 @@ func application(stdout, stderr io.Writer) *cli.App {
 			duration("handshake-timeout", 10*time.Second, "close a connection that has not greeted after `TIME`; 0 is never"),
 			duration("stall-timeout", time.Minute, "close a connection whose client lets a transfer rest for `TIME`; 0 is never"),
 			duration("drain-timeout", 30*time.Second, "finish what is in flight for at most `TIME` when asked to stop; 0 is not at all"),
+			duration("keep-resumable", 24*time.Hour, "keep the part of an interrupted upload for `TIME`, for the client to go on with; 0 is not at all"),
+			&cli.IntFlag{Name: "digest-cache", Value: 32, EnvVars: env("DIGEST_CACHE"), Usage: "know the digests of files that do not change in at most `MIB` of memory; 0 is not at all"},
 			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log in `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
 		},
@@ -121,7 +123,24 @@ func configOf(c *cli.Context) (server.Config, error) {
 	if config.MaxClients < 1 {
 		return config, wrong(c, "max-clients", "%d is not at least 1", config.MaxClients)
 	}
+	if config.DigestCache, err = digestCache(c); err != nil {
+		return config, err
+	}
 	return config, timeouts(c, &config)
+}
+
+// maxDigestCache is more than the digests of the largest file system take, in MiB.
+const maxDigestCache = 1 << 20
+
+func digestCache(c *cli.Context) (int64, error) {
+	switch mib := c.Int("digest-cache"); {
+	case mib < 0 || mib > maxDigestCache:
+		return 0, wrong(c, "digest-cache", "%d is not from 0 to %d MiB", mib, maxDigestCache)
+	case mib == 0:
+		return -1, nil // to server.Config zero is the default
+	default:
+		return int64(mib) << 20, nil
+	}
 }
 
 func timeouts(c *cli.Context, config *server.Config) error {
@@ -133,6 +152,7 @@ func timeouts(c *cli.Context, config *server.Config) error {
 		{"handshake-timeout", &config.HandshakeTimeout},
 		{"stall-timeout", &config.StallTimeout},
 		{"drain-timeout", &config.DrainTimeout},
+		{"keep-resumable", &config.KeepResumable},
 	} {
 		*t.field = c.Duration(t.name)
 		switch {

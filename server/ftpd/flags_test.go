@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -48,6 +49,25 @@ func TestVariables(t *testing.T) {
 	config, err := configured(t, "--max-clients", "7")
 	if err != nil || config.Root != "there" || !config.ReadOnly || config.Insecure || config.MaxClients != 7 {
 		t.Errorf("%+v, %v", config, err)
+	}
+}
+
+// TestZeroIsOff has flags whose 0 switches off what server.Config has by default.
+func TestZeroIsOff(t *testing.T) {
+	config, err := configured(t)
+	if err != nil || config.DigestCache != 32<<20 || config.KeepResumable != 24*time.Hour {
+		t.Errorf("by default: %+v, %v", config, err)
+	}
+	t.Setenv("FTPD_KEEP_RESUMABLE", "0")
+	config, err = configured(t, "--digest-cache", "0")
+	if err != nil || config.DigestCache >= 0 || config.KeepResumable >= 0 {
+		t.Errorf("with 0: %+v, %v", config, err)
+	}
+	for _, arg := range []string{"--digest-cache=-1", "--digest-cache=1048577", "--keep-resumable=-1s"} {
+		_, err := configured(t, arg)
+		if flag, _, _ := strings.Cut(arg, "="); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: %v", arg, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -18,7 +19,8 @@ const (
 var bufferSizes = [...]int{TinyBuffer, PageBuffer, SmallBuffer, MediumBuffer, LargeBuffer}
 
 // trimAfter is how long free buffers are kept for the next who asks. Then they
-// go back to the garbage collector, so that a load leaves nothing behind.
+// go back to the garbage collector and, if the server is at rest, to the system, so
+// that a load leaves nothing behind.
 const trimAfter = 5 * time.Second
 
 // Use says what a buffer is for. Bulk leaves an eighth of the memory to
@@ -129,7 +131,13 @@ func (p *buffers) trim() {
 	p.kept = 0
 }
 
-// trimmer trims a loop's buffers when its timer is due.
+// trimmer trims what a loop keeps when its timer is due.
 type trimmer struct{ loop *Loop }
 
-func (t trimmer) expire(time.Time) { t.loop.buffers.trim() }
+func (t trimmer) expire(time.Time) {
+	t.loop.buffers.trim()
+	t.loop.flows = nil
+	if t.loop.jobs == 0 && t.loop.buffers.lent.Load() == 0 {
+		go debug.FreeOSMemory() // the runtime alone would keep it for minutes
+	}
+}

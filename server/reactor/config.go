@@ -16,10 +16,11 @@ type Config struct {
 	Logger          *slog.Logger       // default slog.Default
 	MaxClients      int                // connections at once, default 10,000; one over it is told so by its session
 	Memory          int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
-	ReadBudget      int                // bytes that one connection may read in its turn, default 1 MiB
-	WriteBudget     int                // bytes that one connection may write in its turn, default 1 MiB
+	ReadBudget      int                // bytes that a round may read, shared among those that have some, default 1 MiB
+	WriteBudget     int                // bytes that a round may write, shared likewise, default 1 MiB
 	LowWater        int                // bytes of queued output below which a session is asked for more, default 512 KiB
 	QuickWorkers    int                // goroutines of the quick lane, default 16
+	OpenWorkers     int                // goroutines of the open lane, default 16
 	TransferWorkers int                // goroutines of the transfer lane, default 8
 	CommitWorkers   int                // goroutines of the commit lane, default 512
 	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
@@ -39,6 +40,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.WriteBudget, 1<<20)
 	setDefault(&c.LowWater, 512<<10)
 	setDefault(&c.QuickWorkers, 16)
+	setDefault(&c.OpenWorkers, 16)
 	setDefault(&c.TransferWorkers, 8)
 	setDefault(&c.CommitWorkers, 512)
 	setDefault(&c.SlowWorkers, max(2, runtime.NumCPU()/2))

@@ -38,13 +38,21 @@ var nextPhases = [...][]phase{
 }
 
 // Conn is one connection as the loop sees it. It implements Link.
+//
+// Most connections of a server are idle, so it is kept small: what only a busy one
+// needs is in flow.
 type Conn struct {
 	loop      *Loop
 	session   Session
 	transport transport
-	fd        int
-	index     int // in Loop.conns
+	flow      *flow // nil while there is no output and the connection is open
+	timer     timer
+	moved     time.Duration // after Loop.epoch
+	in, out   int64
+	fd        int32
+	index     int32 // in Loop.conns
 
+	jobs     int32 // on the offload pool
 	phase    phase
 	interest selector.Interest // as registered; 0 is not registered
 	ignored  bool              // input came while the session was paused
@@ -54,15 +62,57 @@ type Conn struct {
 	touched  bool              // in Loop.touched
 	again    bool              // in Loop.again
 	eof      bool              // the peer sends no more
-	reason   Reason
+}
 
-	output  fifo[*Buffer]
-	queued  int
-	jobs    int // on the offload pool
-	timer   timer
-	moved   time.Time
-	taken   time.Time // when the peer last took a whole buffer, or the queue began
-	in, out int64
+// flow is the output of a connection, and why it ends.
+type flow struct {
+	output fifo[*Buffer]
+	queued int       // bytes in output, not yet written
+	taken  time.Time // when the peer last took a whole buffer, or the queue began
+	reason Reason
+}
+
+// flowing returns the connection's flow, and makes it if need be.
+func (c *Conn) flowing() *flow {
+	if c.flow == nil {
+		c.flow = c.loop.newFlow()
+	}
+	return c.flow
+}
+
+// rest gives the flow back once everything is written.
+func (c *Conn) rest() {
+	if c.flow != nil && c.phase == open && c.flow.output.len() == 0 {
+		c.loop.freeFlow(c.flow)
+		c.flow = nil
+	}
+}
+
+// maxFlows bounds the flows that are kept for the next who needs one.
+const maxFlows = 1024
+
+func (l *Loop) newFlow() *flow {
+	last := len(l.flows) - 1
+	if last < 0 {
+		return &flow{}
+	}
+	f := l.flows[last]
+	l.flows = l.flows[:last]
+	return f
+}
+
+func (l *Loop) freeFlow(f *flow) {
+	if len(l.flows) < maxFlows {
+		l.flows = append(l.flows, f)
+	}
+}
+
+// reason returns why the connection ends.
+func (c *Conn) reason() Reason {
+	if c.flow == nil {
+		return ""
+	}
+	return c.flow.reason
 }
 
 // Peer is where a connection comes from.
@@ -100,10 +150,13 @@ func (c *Conn) enter(p phase) {
 }
 
 func (c *Conn) dropOutput() {
-	for c.output.len() > 0 {
-		c.loop.buffers.put(c.output.pop())
+	if c.flow == nil {
+		return
 	}
-	c.queued = 0
+	for c.flow.output.len() > 0 {
+		c.loop.buffers.put(c.flow.output.pop())
+	}
+	c.flow.queued = 0
 }
 
 // Reserve is part of Link. What is written to a connection that has ended goes
@@ -113,8 +166,8 @@ func (c *Conn) Reserve(n int) []byte {
 		return c.loop.nowhere[:0:n]
 	}
 	class := classOf(n)
-	if c.output.len() > 0 {
-		tail := *c.output.last()
+	if f := c.flow; f != nil && f.output.len() > 0 {
+		tail := *f.output.last()
 		if len(tail.Bytes)-tail.len >= n {
 			return tail.Bytes[tail.len:tail.len]
 		}
@@ -130,9 +183,9 @@ func (c *Conn) Commit(b []byte) {
 	if c.phase != open {
 		return
 	}
-	tail := *c.output.last()
+	tail := *c.flow.output.last()
 	tail.len += len(b)
-	c.queued += len(b)
+	c.flow.queued += len(b)
 	c.loop.touch(c)
 }
 
@@ -149,20 +202,26 @@ func (c *Conn) Send(b *Buffer, n int) {
 	}
 	b.len = n
 	c.enqueue(b)
-	c.queued += n
+	c.flow.queued += n
 	c.loop.touch(c)
 }
 
 // enqueue puts a buffer behind the output.
 func (c *Conn) enqueue(b *Buffer) {
-	if c.output.len() == 0 {
-		c.taken = c.loop.now
+	f := c.flowing()
+	if f.output.len() == 0 {
+		f.taken = c.loop.now
 	}
-	c.output.push(b)
+	f.output.push(b)
 }
 
 // Queued is part of Link.
-func (c *Conn) Queued() int { return c.queued }
+func (c *Conn) Queued() int {
+	if c.flow == nil {
+		return 0
+	}
+	return c.flow.queued
+}
 
 // Buffer is part of Link.
 func (c *Conn) Buffer(size int, use Use) *Buffer {
@@ -197,8 +256,8 @@ func (c *Conn) holding() time.Time {
 	if c.phase == open {
 		since = c.session.Holding()
 	}
-	if c.queued > 0 && (since.IsZero() || c.taken.Before(since)) {
-		since = c.taken
+	if c.Queued() > 0 && (since.IsZero() || c.flow.taken.Before(since)) {
+		since = c.flow.taken
 	}
 	return since
 }
@@ -232,7 +291,7 @@ func (c *Conn) SetDeadline(t time.Time) {
 }
 
 // Moved is part of Link.
-func (c *Conn) Moved() time.Time { return c.moved }
+func (c *Conn) Moved() time.Time { return c.loop.epoch.Add(c.moved) }
 
 // Counts is part of Link.
 func (c *Conn) Counts() (in, out int64) { return c.in, c.out }
@@ -240,7 +299,7 @@ func (c *Conn) Counts() (in, out int64) { return c.in, c.out }
 // Finish is part of Link.
 func (c *Conn) Finish(reason Reason) {
 	if c.phase == open {
-		c.reason = reason
+		c.flowing().reason = reason
 		c.setPhase(flushing)
 		c.loop.timers.set(&c.timer, c.loop.now.Add(c.loop.config.LingerTimeout))
 	}
@@ -252,7 +311,7 @@ func (c *Conn) Abort(reason Reason) {
 		return
 	}
 	if c.phase == open {
-		c.reason = reason
+		c.flowing().reason = reason
 	}
 	c.setPhase(closed)
 }
@@ -264,9 +323,9 @@ func (c *Conn) expire(now time.Time) {
 		c.loop.touch(c)
 		return
 	}
-	if quiet := now.Sub(c.moved); c.phase == flushing && quiet < c.loop.config.LingerTimeout {
-		c.loop.timers.set(&c.timer, c.moved.Add(c.loop.config.LingerTimeout))
+	if moved := c.Moved(); c.phase == flushing && now.Sub(moved) < c.loop.config.LingerTimeout {
+		c.loop.timers.set(&c.timer, moved.Add(c.loop.config.LingerTimeout))
 		return // it still takes what we write
 	}
-	c.Abort(c.reason)
+	c.Abort(c.reason())
 }

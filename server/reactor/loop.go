@@ -25,14 +25,18 @@ type Loop struct {
 	timers   timers
 	listener listener
 
-	now     time.Time
-	conns   []*Conn
-	events  []selector.Event
-	batch   []completion
+	now                 time.Time
+	epoch               time.Time // of connections' times
+	conns               []*Conn
+	events              []selector.Event
+	batch               []completion
+	readTurn, writeTurn int // bytes for each connection in this round
+
 	touched []*Conn // to be settled in this round
 	again   []*Conn // to be resumed in the next round
 	resumed []*Conn // its memory of the round before
 	hungry  [uses][len(bufferSizes)]fifo[*Conn]
+	flows   []*flow           // for the next who needs one
 	dead    []*Conn           // to be closed at the end of this round
 	jobs    int               // of all connections, on the offload pool
 	scratch []byte            // see Link.Scratch
@@ -71,7 +75,8 @@ func New(listenFD int, config Config) (*Loop, error) {
 		return nil, errors.Join(err, unix.Close(listenFD))
 	}
 	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), ceiling: newCeiling(s.Kind().Limit()), buffers: buffers{limit: config.Memory}}
-	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
+	l.epoch = time.Now()
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
@@ -148,6 +153,7 @@ func (l *Loop) round() error {
 	l.stats.rounds.Add(1)
 	again := l.again
 	l.again = l.resumed[:0]
+	l.readTurn = turn(l.config.ReadBudget, len(l.events))
 	for _, event := range l.events { // 3. events
 		l.serve(event)
 	}
@@ -253,7 +259,15 @@ func (l *Loop) touch(c *Conn) {
 	}
 }
 
+// minTurn is what a connection may move in its turn, however many have one, in bytes.
+const minTurn = 64 << 10
+
+// turn shares the budget of a round among so many connections, so that a round, which
+// everybody waits for, takes no longer the more of them are busy.
+func turn(budget, among int) int { return max(min(budget, minTurn), budget/max(1, among)) }
+
 func (l *Loop) settleAll() {
+	l.writeTurn = turn(l.config.WriteBudget, len(l.touched))
 	for _, c := range l.touched {
 		l.settle(c)
 		c.touched = false // not before: what it produced just now is for the next round
@@ -266,13 +280,13 @@ func (l *Loop) settleAll() {
 // open, so no event of the round could name a new connection by mistake.
 func (l *Loop) bury() {
 	for _, c := range l.dead {
-		l.guard(c, func() { c.session.Closed(l.now, c.reason) })
+		l.guard(c, func() { c.session.Closed(l.now, c.reason()) })
 		if c.interest != 0 {
-			if _, err := l.selector.Unregister(c.fd); err != nil {
+			if _, err := l.selector.Unregister(int(c.fd)); err != nil {
 				l.config.Logger.Error("cannot forget a connection", "error", err)
 			}
 		}
-		_ = unix.Close(c.fd) // the peer learns nothing from its result
+		_ = unix.Close(int(c.fd)) // the peer learns nothing from its result
 		l.remove(c)
 	}
 	clear(l.dead)
@@ -287,19 +301,19 @@ func (l *Loop) remove(c *Conn) {
 	l.conns[c.index], last.index = last, c.index
 	l.conns[len(l.conns)-1] = nil
 	l.conns = l.conns[:len(l.conns)-1]
-	l.ceiling.count(c.fd, -1)
+	l.ceiling.count(int(c.fd), -1)
 	l.listener.makeRoom()
 	l.stats.conns.Store(int64(len(l.conns)))
 }
 
 func (l *Loop) add(fd int, peer netip.AddrPort) {
 	c := &Conn{
-		loop:      l,
-		transport: plain{fd},
-		fd:        fd,
-		index:     len(l.conns),
-		moved:     l.now,
+		loop:  l,
+		fd:    int32(fd),
+		index: int32(len(l.conns)),
+		moved: l.now.Sub(l.epoch),
 	}
+	c.transport = (*plain)(c)
 	c.timer.owner = c
 	full := len(l.conns) >= l.config.MaxClients || l.ceiling.above(fd)
 	l.ceiling.count(fd, +1)

@@ -12,8 +12,11 @@ type Lane uint8
 
 // The lanes.
 const (
-	// Quick is for what a warm disk answers at once: open, stat, small files.
+	// Quick is for what needs no more of a disk than an inode: stat.
 	Quick Lane = iota
+	// Open is for opening files and reading small ones, which a cold or distant
+	// disk may take its time for.
+	Open
 	// Transfer is for the blocks of large files and for listings, so that
 	// those never stand in front of what is quick.
 	Transfer

@@ -52,7 +52,7 @@ func TestTimers(t *testing.T) {
 	h.set(&a.timer, at(101))
 	h.remove(&a.timer)
 	h.remove(&a.timer)
-	if len(h) != 0 {
+	if len(h.heap) != 0 {
 		t.Error("a removed timer is in the heap")
 	}
 }
@@ -177,7 +177,7 @@ func (f jobFunc) Run() { f() }
 
 func TestOffloadLanes(t *testing.T) {
 	woken := make(chan struct{}, 100)
-	o := newOffload([lanes]int{2, 2, 2, 2}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{2, 2, 2, 2, 2}, func() { woken <- struct{}{} })
 	stuck := make(chan struct{})
 	var slow []Job
 	for range 5 { // more than the lane has workers
@@ -211,7 +211,7 @@ func TestOffloadLanes(t *testing.T) {
 
 func TestOffloadPanic(t *testing.T) {
 	woken := make(chan struct{}, 1)
-	o := newOffload([lanes]int{1, 1, 1, 1}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{1, 1, 1, 1, 1}, func() { woken <- struct{}{} })
 	o.submit(Quick, completion{job: jobFunc(func() { panic("a bug") })})
 	<-woken
 	batch := o.completed(nil)
@@ -249,5 +249,20 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	if c := (Config{MaxClients: 3}).withDefaults(); c.MaxClients != 3 {
 		t.Error("a default replaced what was asked for")
+	}
+}
+
+// TestTurn shares a round's budget, down to what is worth a system call.
+func TestTurn(t *testing.T) {
+	for _, c := range []struct{ budget, among, want int }{
+		{1 << 20, 0, 1 << 20},
+		{1 << 20, 1, 1 << 20},
+		{1 << 20, 8, 128 << 10},
+		{1 << 20, 1000, minTurn},
+		{4096, 8, 4096}, // what was asked for is less than that
+	} {
+		if got := turn(c.budget, c.among); got != c.want {
+			t.Errorf("%d among %d: %d each, want %d", c.budget, c.among, got, c.want)
+		}
 	}
 }

@@ -95,19 +95,19 @@ type transport interface {
 
 var errWouldBlock = errors.New("operation would block")
 
-// plain is TCP without more.
-type plain struct{ fd int }
+// plain is TCP without more: the connection itself, which knows its descriptor.
+type plain Conn
 
-func (t plain) Read(p []byte) (int, error) {
-	return retry(unix.Read, t.fd, p)
+func (t *plain) Read(p []byte) (int, error) {
+	return retry(unix.Read, int(t.fd), p)
 }
 
-func (t plain) Write(p []byte) (int, error) {
-	return retry(unix.Write, t.fd, p)
+func (t *plain) Write(p []byte) (int, error) {
+	return retry(unix.Write, int(t.fd), p)
 }
 
-func (t plain) CloseWrite() error {
-	return unix.Shutdown(t.fd, unix.SHUT_WR)
+func (t *plain) CloseWrite() error {
+	return unix.Shutdown(int(t.fd), unix.SHUT_WR)
 }
 
 // retry makes a call again when a signal interrupted it.

@@ -22,7 +22,7 @@ func (l *Loop) readable(c *Conn) {
 }
 
 func (l *Loop) read(c *Conn) {
-	for budget := l.config.ReadBudget; c.phase == open && !c.eof; {
+	for budget := l.readTurn; c.phase == open && !c.eof; {
 		if c.session.Paused() {
 			c.ignored = true
 			return
@@ -46,7 +46,7 @@ func (l *Loop) read(c *Conn) {
 			c.session.EOF(l.now)
 			return
 		}
-		c.moved = l.now
+		c.moved = l.now.Sub(l.epoch)
 		c.in += int64(n)
 		c.session.Received(l.now, n)
 		if n < len(space) && !l.edge { // the socket is empty, or has its end left, which is told once more
@@ -81,15 +81,16 @@ func (l *Loop) settle(c *Conn) {
 		return
 	}
 	l.write(c)
-	if c.phase == open && c.queued < l.config.LowWater {
+	if c.phase == open && c.Queued() < l.config.LowWater {
 		l.guard(c, func() { c.session.Resume(l.now) })
-		if c.queued > 0 && !c.blocked {
+		if c.Queued() > 0 && !c.blocked {
 			c.Again() // written in the next round, after the others had their turn
 		}
 	}
-	if c.phase == flushing && c.queued == 0 {
+	if c.phase == flushing && c.Queued() == 0 {
 		c.setPhase(lingering)
 	}
+	c.rest()
 	l.watch(c)
 }
 
@@ -97,9 +98,13 @@ func (l *Loop) settle(c *Conn) {
 // budget of the turn is used up.
 func (l *Loop) write(c *Conn) {
 	c.blocked = false
-	for budget := l.config.WriteBudget; c.output.len() > 0 && budget > 0; {
-		b := *c.output.first()
-		n, err := c.transport.Write(b.Bytes[b.sent:b.len])
+	f := c.flow
+	if f == nil {
+		return
+	}
+	for budget := l.writeTurn; f.output.len() > 0 && budget > 0; {
+		b := *f.output.first()
+		n, err := c.transport.Write(b.Bytes[b.sent:min(b.len, b.sent+budget)])
 		if errors.Is(err, errWouldBlock) {
 			c.blocked = true
 			return
@@ -108,16 +113,16 @@ func (l *Loop) write(c *Conn) {
 			c.Abort(ReasonReset)
 			return
 		}
-		c.moved = l.now
+		c.moved = l.now.Sub(l.epoch)
 		c.out += int64(n)
-		c.queued -= n
+		f.queued -= n
 		budget -= n
 		if b.sent += n; b.sent == b.len {
-			c.taken = l.now
-			l.buffers.put(c.output.pop())
+			f.taken = l.now
+			l.buffers.put(f.output.pop())
 		}
 	}
-	if c.queued > 0 {
+	if f.queued > 0 {
 		c.Again()
 	}
 }
@@ -139,7 +144,7 @@ func (l *Loop) watch(c *Conn) {
 	case c.ignored:
 		want = 0
 	}
-	if c.queued > 0 && c.blocked {
+	if c.Queued() > 0 && c.blocked {
 		want |= selector.Write
 	}
 	err := l.setInterest(c, want)
@@ -160,11 +165,11 @@ func (l *Loop) setInterest(c *Conn, want selector.Interest) error {
 	case want == c.interest && !(c.ignored && l.edge):
 		return nil
 	case want == 0:
-		_, err = l.selector.Unregister(c.fd)
+		_, err = l.selector.Unregister(int(c.fd))
 	case c.interest == 0:
-		_, err = l.selector.Register(c.fd, want, c)
+		_, err = l.selector.Register(int(c.fd), want, c)
 	default:
-		_, err = l.selector.Modify(c.fd, want, c)
+		_, err = l.selector.Modify(int(c.fd), want, c)
 	}
 	c.interest = want
 	return err

@@ -1,14 +1,16 @@
 package session
 
 import (
+	"unique"
+
 	"ftpd/protocol"
 	"ftpd/server/reactor"
 )
 
 // hello answers the greeting.
 func (s *Session) hello(_ uint32, m protocol.Hello) error {
-	s.agent = m.Agent
-	s.inFlight = min(int(m.InFlight), s.config.InFlight)
+	s.agent = unique.Make(m.Agent)
+	s.inFlight = int32(min(int(m.InFlight), s.config.InFlight))
 	reply(s, 0, protocol.Welcome{
 		InFlight:  uint16(s.config.InFlight),
 		Features:  s.config.Features,

@@ -20,10 +20,11 @@ func (s *Session) deadline(d time.Duration) {
 
 // lastMoved returns when something last happened on this connection.
 func (s *Session) lastMoved() time.Time {
-	if moved := s.link.Moved(); moved.After(s.moved) {
-		return moved
+	moved := s.started.Add(s.moved)
+	if bytes := s.link.Moved(); bytes.After(moved) {
+		return bytes
 	}
-	return s.moved
+	return moved
 }
 
 // quiet returns how long nothing may happen now: a connection with a request
@@ -38,7 +39,8 @@ func (s *Session) quiet() time.Duration {
 // Expire is part of reactor.Session. Bytes that moved since the deadline was
 // set only move it on, so that no event need touch it.
 func (s *Session) Expire(now time.Time) {
-	s.now = now
+	s.enter(now)
+	defer s.leave()
 	if s.state == greeting {
 		s.expireGreeting()
 		return
@@ -59,7 +61,7 @@ func (s *Session) Expire(now time.Time) {
 // rearm sets the next deadline.
 func (s *Session) rearm(now time.Time, limit time.Duration) {
 	if s.busy() {
-		s.moved = now // the time that our own disk takes is not the client's
+		s.moved = now.Sub(s.started) // the time that our own disk takes is not the client's
 	}
 	s.deadline(limit)
 }

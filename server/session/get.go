@@ -27,6 +27,8 @@ type get struct {
 	phase   getPhase
 	file    storage.File // once opened; nil again when its closing is a job's
 	etag    uint64
+	size    uint64 // of the file
+	begun   bool   // the first piece is being read
 	next    uint64 // offset of the piece to read next
 	end     uint64 // where the range ends
 	tree    protocol.Tree
@@ -65,6 +67,8 @@ func (g *get) produce(s *Session, buffer *reactor.Buffer) {
 	g.jobs++
 	piece := takeSpare(&g.spare)
 	*piece = readPiece{get: g, file: g.file, buffer: buffer, offset: g.next, end: protocol.BlockEnd(g.next, g.end)}
+	piece.trust = trustIn(piece.offset, piece.end, g.size, !g.begun)
+	g.begun = true
 	g.next = piece.end
 	g.pieces = append(g.pieces, piece)
 	s.offload(reactor.Transfer, piece)
@@ -102,6 +106,7 @@ type readPiece struct {
 	file        storage.File
 	buffer      *reactor.Buffer
 	offset, end uint64
+	trust       trust
 
 	digest protocol.Digest
 	ready  bool
@@ -112,7 +117,7 @@ func (j *readPiece) size() int { return int(j.end - j.offset) }
 
 // Run is part of reactor.Job.
 func (j *readPiece) Run() {
-	j.digest, j.err = readBlock(j.file, j.buffer.Bytes, j.get.id, j.offset, j.size())
+	j.digest, j.err = readBlock(j.file, j.buffer.Bytes, j.get.id, j.offset, j.size(), j.trust)
 }
 
 // finish is part of job. Pieces may come back in any order; they leave in

@@ -26,6 +26,9 @@ const (
 
 // Paused is part of reactor.Session.
 func (s *Session) Paused() bool {
+	if s.work == nil {
+		return s.ended
+	}
 	return s.ended || s.more || s.out > maxOut || s.above(s.holding, maxHolding) || s.above(s.link.Queued(), highWater)
 }
 
@@ -39,7 +42,8 @@ func (s *Session) above(held, limit int) bool {
 // everything else is read into memory of the loop, and only what is left of it when
 // a turn ends is kept. So a connection that waits for memory holds none but the
 // bytes of a frame that has begun.
-func (s *Session) Input(time.Time) []byte {
+func (s *Session) Input(now time.Time) []byte {
+	s.enter(now) // and Received, Resume or Closed leaves
 	if s.wantsBlock() && !s.lendBlock() {
 		return nil
 	}
@@ -130,6 +134,8 @@ func (s *Session) letGoOfInput() {
 
 // Received is part of reactor.Session.
 func (s *Session) Received(now time.Time, n int) {
+	s.enter(now)
+	defer s.leave()
 	s.decoder.Advance(n)
 	s.proceed(now)
 	s.giveBack()
@@ -139,6 +145,9 @@ func (s *Session) Received(now time.Time, n int) {
 // the smallest buffer, and small files whose END has not come.
 func (s *Session) Holding() time.Time {
 	var since time.Time
+	if s.work == nil {
+		return since
+	}
 	if s.input != nil && len(s.input.Bytes) > reactor.TinyBuffer && !s.Paused() {
 		since = s.inputSince
 	}

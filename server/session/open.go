@@ -66,7 +66,7 @@ func (o *opener) produce(s *Session, buffer *reactor.Buffer) {
 	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
 		o.waiting = nil
 	}
-	s.offload(reactor.Quick, job)
+	s.offload(reactor.Open, job)
 }
 
 // back puts the GETs that a job has left out in front of the line, and has the next
@@ -165,7 +165,7 @@ func (j *openFiles) inline(f *opened, file storage.File, begin, end uint64) erro
 	var tree protocol.Tree
 	for begin < end {
 		n := int(protocol.BlockEnd(begin, end) - begin)
-		digest, err := readBlock(file, j.buffer.Bytes[j.n+f.n:], f.get.id, begin, n)
+		digest, err := readBlock(file, j.buffer.Bytes[j.n+f.n:], f.get.id, begin, n, trustIn(begin, begin+uint64(n), uint64(f.info.Size), true))
 		if err != nil {
 			return err
 		}
@@ -241,8 +241,8 @@ func (f *opened) finish(s *Session) {
 		g.bytes = f.sent
 		g.succeed(s)
 	default:
-		g.etag = f.info.ETag
-		g.next, g.end = span(&g.request, uint64(f.info.Size))
+		g.etag, g.size = f.info.ETag, uint64(f.info.Size)
+		g.next, g.end = span(&g.request, g.size)
 		g.phase = getSending
 		s.enqueue(g)
 	}

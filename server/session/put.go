@@ -66,11 +66,8 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 func (p *put) stage(s *Session) {
 	p.phase = putOpening
 	p.jobs++
-	lane := reactor.Quick
-	if p.request.Source != 0 {
-		lane = reactor.Commit // it may wait for an earlier one to end
-	}
-	s.offload(lane, &createFile{put: p, storage: s.config.Storage})
+	// It may wait for an earlier one of its source to end.
+	s.offload(reactor.Commit, &createFile{put: p, storage: s.config.Storage})
 }
 
 // maxParked bounds the bytes that wait in memory for END; what comes above it
@@ -169,8 +166,11 @@ func (p *put) write(s *Session, b block) {
 // end takes the END of a PUT.
 func (s *Session) end(id uint32, m protocol.End) error {
 	p, ok := s.find(id).(*put)
-	if !ok || p.ended {
+	switch {
+	case !ok || p.ended:
 		return violation("END for request %d, which takes none", id)
+	case m.Algorithm != protocol.XXH3Tree:
+		return violation("END of a PUT has a digest by the algorithm %d", m.Algorithm)
 	}
 	p.ended = true
 	if p.phase == putDiscarding {
@@ -379,7 +379,7 @@ func storeBlock(to storage.Staging, data protocol.Data) error {
 		return errDamaged
 	}
 	_, err := to.WriteAt(data.Bytes, int64(data.Offset))
-	if err == nil && len(data.Bytes) == protocol.BlockSize {
+	if err == nil {
 		err = to.Mark(int64(data.Offset/protocol.BlockSize), storage.Digest(data.Digest))
 	}
 	return err

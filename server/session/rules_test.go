@@ -184,6 +184,7 @@ func TestCancel(t *testing.T) {
 		{"get sending", protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: "large"}), 2, "ERROR cancelled"},
 		{"list", protocol.Append(nil, 1, protocol.List{Path: "."}), 0, "ERROR cancelled"},
 		{"sum", protocol.Append(nil, 1, protocol.Sum{Algorithm: protocol.XXH3Tree, Path: "large"}), 0, "ERROR cancelled"},
+		{"sum by SHA-256", protocol.Append(nil, 1, protocol.Sum{Algorithm: protocol.SHA256, Path: "large"}), 0, "ERROR cancelled"},
 		{"put opening", protocol.Append(nil, 1, protocol.Put{Size: 1 << 20, Path: "p"}), 0, "ERROR cancelled"},
 		{"put receiving", protocol.Append(nil, 1, protocol.Put{Size: 1 << 20, Path: "p"}), 1, "ERROR cancelled"},
 		{"put small", protocol.Append(nil, 1, protocol.Put{Flags: protocol.PutEager, Size: 9, Path: "p"}), 0, "ERROR cancelled"},

@@ -12,7 +12,9 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
+	"unique"
 
 	"ftpd/protocol"
 	"ftpd/server/reactor"
@@ -56,56 +58,42 @@ func timeout(d, byDefault time.Duration) time.Duration {
 }
 
 // Factory makes the sessions of a server.
-type Factory struct{ config Config }
+type Factory struct {
+	config Config
+	work   sync.Pool // of *work
+}
 
 // NewFactory returns a Factory with config's defaults filled in.
 func NewFactory(config Config) *Factory {
-	return &Factory{config.withDefaults()}
+	return &Factory{config: config.withDefaults(), work: sync.Pool{New: newWork}}
 }
 
 // Session returns the session of a new connection.
 func (f *Factory) Session(peer reactor.Peer) reactor.Session {
-	return &Session{config: &f.config, peer: peer.Address, full: peer.Full, decoder: protocol.NewDecoder(protocol.Client)}
+	return &Session{factory: f, config: &f.config, peer: peer.Address, full: peer.Full}
 }
 
 // Session is one connection. It implements reactor.Session.
+//
+// Most connections of a server are idle, so it is kept small: what only a busy one
+// needs is in work.
 type Session struct {
-	config   *Config
-	link     reactor.Link
-	peer     netip.AddrPort
+	*work   // nil while the session is idle
+	factory *Factory
+	config  *Config
+	link    reactor.Link
+	peer    netip.AddrPort
+	agent   unique.Handle[string] // the client's name, of which most have the same
+	started time.Time
+	moved   time.Duration // after started: when something last happened
+
+	inFlight int32 // the most requests in flight
+	served   int32 // requests answered so far
+	failed   int32 // those answered with ERROR
 	state    state
-	now      time.Time // of the call in progress, for its handlers
-	ended    bool      // Link.Finish was called: nothing more is read or written
-	drainFor reactor.Reason
-	more     bool // the frame budget ended before the frames did
+	ended    bool // Link.Finish was called: nothing more is read or written
 	full     bool // the server has no room for this client
-	started  time.Time
-
-	decoder  protocol.Decoder
-	input    *reactor.Buffer // lent to the decoder
-	borrowed bool            // the decoder has memory of the loop, within Received only
-
-	inputSince  time.Time // when input was lent
-	parkedSince time.Time // when parked was last 0, or became less
-	out         int       // jobs on the pool
-	eof         bool      // the peer sends no more
-	agent       string    // the client's name
-
-	requests requestList // in flight
-	inFlight int      // the most of them
-	served   int      // requests answered so far
-	failed   int      // those answered with ERROR
-	storer   storer   // PUTs that wait to be stored whole
-	holding  int      // bytes of buffers with DATA not yet written to storage
-	parked   int      // those of them that wait for an END
-	moved    time.Time
-
-	opener    opener     // GETs that wait for their file to be opened
-	producers []producer // what wants to make output, in turn
-	reserved  int        // bytes of output that jobs are making
-
-	ctx    context.Context // of the jobs; nil until one needs it
-	cancel context.CancelFunc
+	eof      bool // the peer sends no more
 }
 
 // request is one request in flight, from its first frame to its last. Its
@@ -128,8 +116,9 @@ type job interface {
 
 // Open is part of reactor.Session.
 func (s *Session) Open(now time.Time, link reactor.Link) {
-	s.link = link
-	s.now, s.started, s.moved = now, now, now
+	s.link, s.started = link, now
+	s.enter(now)
+	defer s.leave()
 	s.setState(greeting)
 	if s.full {
 		s.refuse(&protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "the server has as many clients as it takes; try again later"}, reasonFull)
@@ -144,8 +133,9 @@ func (s *Session) offload(lane reactor.Lane, j job) {
 
 // Complete is part of reactor.Session.
 func (s *Session) Complete(now time.Time, done reactor.Job) {
-	s.moved = now
-	s.now = now
+	s.enter(now)
+	defer s.leave()
+	s.moved = now.Sub(s.started)
 	s.out--
 	done.(job).finish(s)
 	s.proceed(now)
@@ -155,7 +145,11 @@ func (s *Session) Complete(now time.Time, done reactor.Job) {
 // Resume is part of reactor.Session. A block that memory was waited for takes it at
 // once, before somebody else does.
 func (s *Session) Resume(now time.Time) {
-	s.now = now
+	if s.work == nil {
+		return // there is nothing to go on with
+	}
+	s.enter(now)
+	defer s.leave()
 	if !s.ended && s.wantsBlock() {
 		s.lendBlock()
 	}
@@ -179,7 +173,9 @@ func (s *Session) proceed(now time.Time) {
 
 // EOF is part of reactor.Session. Who said BYE may have shut its side: it still gets
 // its replies.
-func (s *Session) EOF(time.Time) {
+func (s *Session) EOF(now time.Time) {
+	s.enter(now)
+	defer s.leave()
 	s.eof = true
 	if s.state != draining {
 		s.link.Abort(reactor.ReasonEOF)
@@ -197,7 +193,8 @@ func (s *Session) endIfOneSided() {
 
 // Drain is part of reactor.Session.
 func (s *Session) Drain(now time.Time) {
-	s.now = now
+	s.enter(now)
+	defer s.leave()
 	const message = "the server is shutting down"
 	switch s.state {
 	case greeting: // HELLO is answered with WELCOME or ERROR only
@@ -211,7 +208,8 @@ func (s *Session) Drain(now time.Time) {
 
 // Closed is part of reactor.Session.
 func (s *Session) Closed(now time.Time, reason reactor.Reason) {
-	s.now = now
+	s.enter(now)
+	defer s.leave()
 	s.setState(closed)
 	if s.cancel != nil {
 		s.cancel()
@@ -223,7 +221,7 @@ func (s *Session) Closed(now time.Time, reason reactor.Reason) {
 	}
 	s.letGoOfInput()
 	in, out := s.link.Counts()
-	s.config.Logger.Info("connection closed", "peer", s.peer, "agent", s.agent, "reason", string(reason),
+	s.config.Logger.Info("connection closed", "peer", s.peer, "agent", s.name(), "reason", string(reason),
 		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))
 }
 

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -170,6 +171,10 @@ func TestCommands(t *testing.T) {
 	tree.Add(protocol.BlockDigest([]byte("22")), 2)
 	if end.Digest != tree.Sum() || end.Size != 2 || end.ETag == 0 {
 		t.Errorf("SUM: %+v", end)
+	}
+	end = final[protocol.End](h, protocol.Sum{Algorithm: protocol.SHA256, Path: "d/sub/y"})
+	if want := (protocol.End{Size: 2, ETag: end.ETag, Algorithm: protocol.SHA256, SHA256: sha256.Sum256([]byte("22"))}); end != want || end.ETag == 0 {
+		t.Errorf("SUM by SHA-256: %+v", end)
 	}
 	if ok := final[protocol.OK](h, protocol.Remove{Flags: protocol.RemoveRecursive, Path: "d"}); ok.Count != 4 {
 		t.Errorf("REMOVE says that %d entries went, not 4", ok.Count)

@@ -142,6 +142,14 @@ type File interface {
 	// whether it changed since the last time. That it was replaced or removed
 	// under its path changes nothing of what is read here, and so no ETag.
 	Stat() (Info, error)
+	// Recall returns the digest that Remember was told of a block, from 0 on, of this
+	// version of the file, by whichever reader, or Mark when it was stored. ok is
+	// false where it is not known, and once the file has changed since it was opened.
+	Recall(block int64) (digest Digest, ok bool)
+	// Remember keeps the digest of a block that was just read, for as long as the
+	// file is the version that was opened and there is memory for it. Where another
+	// one was known of the block, everything that is known of the file is forgotten.
+	Remember(block int64, digest Digest)
 	Close() error
 }
 
@@ -169,8 +177,9 @@ type Staging interface {
 	// path, size, source and version was left. dropped says that one was
 	// left of another size or version, which is gone now. It is called once.
 	Marked() (digests []Digest, dropped bool)
-	// Mark remembers the digest of a whole block that was written. Where the
-	// file is not to be gone on with, it does nothing.
+	// Mark remembers the digest of a block that was written; only the last one may
+	// be short. It is for who goes on with the file, where that is wanted, and for
+	// who reads it once it is committed.
 	Mark(block int64, digest Digest) error
 	// Commit gives the file its mode and time, makes it durable (unless the
 	// storage was told otherwise), puts it under its path in one step and

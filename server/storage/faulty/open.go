@@ -26,6 +26,10 @@ func (f *file) Stat() (info storage.Info, err error) {
 	return info, err
 }
 
+func (f *file) Recall(block int64) (storage.Digest, bool) { return f.inner.Recall(block) }
+
+func (f *file) Remember(block int64, digest storage.Digest) { f.inner.Remember(block, digest) }
+
 func (f *file) Close() error { return f.hooks.closing(FileClose, f.path, f.inner.Close) }
 
 type lister struct {

@@ -69,6 +69,9 @@ func (st *staging) publish(fd int, attributes storage.Attributes) (info storage.
 	// Not before now: rename(2) and link(2) change a file's ctime, and so its ETag.
 	var stat unix.Stat_t
 	err = retry(func() error { return unix.Fstat(fd, &stat) })
+	if err == nil {
+		st.remember(&stat)
+	}
 	return infoOf(&stat), true, err
 }
 

@@ -41,7 +41,7 @@ type instance struct {
 	umask uint32 // of this process
 	// unnamed says that files need no name until they get their own.
 	unnamed bool
-	last  atomic.Uint64
+	last    atomic.Uint64
 
 	// Both under the store's lock.
 	users int  // staging files that are in it or have a record there

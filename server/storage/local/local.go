@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"ftpd/server/storage"
+	"ftpd/server/storage/digests"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,6 +56,7 @@ type Options struct {
 	FileMode      uint32        // permission bits of a file whose client gave none, before the umask; 0 is 0644
 	DirectoryMode uint32        // the same of a directory; 0 is 0755
 	KeepResumable time.Duration // how long the part of an upload is kept that can be gone on with; 0 is 24 hours, negative not at all
+	DigestCache   int64         // bytes of memory for digests of files that do not change; 0 is 32 MiB, negative none
 	Logger        *slog.Logger  // where the sweep says what it removed; nil is nowhere
 }
 
@@ -69,6 +71,8 @@ type Store struct {
 	syncs   syncGroups
 	fresh   fresh
 	gate    gate
+	digests *digests.Cache[version]
+	now     func() time.Time
 	// inSteps is set once the kernel has refused openat2(2) itself: before Linux 5.6
 	// (ENOSYS), and where a seccomp filter does not know it (EPERM).
 	inSteps atomic.Bool
@@ -94,6 +98,7 @@ func Open(dir string, options Options) (*Store, error) {
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
 	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, gate: make(gate, atOnce)}
+	s.digests, s.now = digests.New[version](s.options.DigestCache), time.Now
 	s.claimed, s.takeoverWait, s.done = map[string]chan struct{}{}, takeoverWait, make(chan struct{})
 	if err := s.openTop(); err != nil {
 		_ = root.Close()
@@ -117,6 +122,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DirectoryMode == 0 {
 		o.DirectoryMode = defaultDirectoryMode
+	}
+	if o.DigestCache == 0 {
+		o.DigestCache = defaultDigestCache
 	}
 	if o.KeepResumable == 0 {
 		o.KeepResumable = 24 * time.Hour

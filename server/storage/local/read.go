@@ -12,15 +12,18 @@ import (
 
 // file is an open regular file as a [storage.File].
 type file struct {
-	store  *Store
-	path   storage.Path
-	opened unix.Stat_t // as it was then
+	store   *Store
+	path    storage.Path
+	opened  unix.Stat_t // as it was then
+	version version
+	settled bool // a change since it was opened shows in its version
 	descriptor
 }
 
 // Open implements [storage.Storage]. A link at the end of path is followed.
 func (s *Store) Open(path storage.Path) (storage.File, error) {
 	f := &file{store: s, path: path}
+	now := s.now() // before fstat(2)
 	err := s.following(path, func(p place) (err error) {
 		f.fd, f.opened, err = openRegular(p.fd(), p.name)
 		return err
@@ -28,6 +31,8 @@ func (s *Store) Open(path storage.Path) (storage.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.version = versionOf(&f.opened)
+	f.settled = settled(now, f.opened.Mtim) && settled(now, f.opened.Ctim)
 	return f, nil
 }
 

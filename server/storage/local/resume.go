@@ -215,14 +215,18 @@ func (st *staging) Marked() (digests []storage.Digest, dropped bool) {
 		return nil, false
 	}
 	digests = st.resumable.digests
+	for i, digest := range digests {
+		st.learn(int64(i), digest)
+	}
 	st.resumable.digests = nil // 16 bytes for each block are not needed twice
 	return digests, st.resumable.dropped
 }
 
 // Mark implements [storage.Staging].
 func (st *staging) Mark(block int64, digest storage.Digest) error {
+	st.learn(block, digest)
 	r := st.resumable
-	if r == nil {
+	if r == nil || (block+1)*r.block > st.options.Size { // the journal has whole blocks only
 		return nil
 	}
 	st.store.gate.enter()

@@ -28,6 +28,7 @@ type staging struct {
 	home   place  // where the file is until it is committed
 	record string // the entry of the instance that names home where it is beside the target, or ""
 
+	learned   learned
 	resumable *resumable // nil where it is gone when it is ended
 }
 

@@ -1,0 +1,91 @@
+//go:build linux
+
+// Command service measures two things that a server of many clients owes each of
+// them: how little memory a connection takes that is idle, and how soon a stat is
+// answered while others load the server and its disk is slow.
+//
+//	service -idle 1000,10000   with the ftpd of -bin
+//	service -stat              with a server of its own, whose storage can be slow
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings are the flags.
+type settings struct {
+	bin     string
+	idle    string
+	stat    bool
+	seconds time.Duration
+	serve   string // set in the child that serves
+	load    string // set in the child that downloads
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "service:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var s settings
+	flags := flag.NewFlagSet("service", flag.ContinueOnError)
+	flags.StringVar(&s.bin, "bin", "bin", "the `directory` of ftpd")
+	flags.StringVar(&s.idle, "idle", "", "measure the memory of so many idle connections, a `list`")
+	flags.BoolVar(&s.stat, "stat", false, "measure how long a stat takes")
+	flags.DurationVar(&s.seconds, "time", 10*time.Second, "how long each measurement of -stat lasts")
+	flags.StringVar(&s.serve, "serve", "", "serve a `directory` until standard input ends; for its own use")
+	flags.StringVar(&s.load, "load", "", "download from an `address` until standard input ends; for its own use")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch {
+	case s.serve != "":
+		return serve(s.serve, os.Stdin, out)
+	case s.load != "":
+		return download(s.load, os.Stdin)
+	case s.idle == "" && !s.stat:
+		return errors.New("say what to measure: -idle LIST or -stat")
+	}
+	if s.idle != "" {
+		counts, err := parseCounts(s.idle)
+		if err != nil {
+			return err
+		}
+		if err := measureIdle(ctx, s.bin, counts, out); err != nil {
+			return err
+		}
+	}
+	if s.stat {
+		return measureStat(ctx, s, out)
+	}
+	return nil
+}
+
+// parseCounts reads a list of numbers of connections.
+func parseCounts(list string) ([]int, error) {
+	var counts []int
+	for word := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-idle: %q is no number of connections", word)
+		}
+		counts = append(counts, n)
+	}
+	return counts, nil
+}

@@ -27,7 +27,7 @@ type Options struct {
 	// does while a source rests, which servers are shown by PING whatever the
 	// timeout. The default is 60 seconds.
 	Timeout time.Duration
-	// InFlight is the most requests in flight, 1 to 65535; the default is 2048.
+	// InFlight is the most requests in flight, 1 to 65535; the default is 4096.
 	// The server may allow fewer.
 	InFlight int
 	// Retries is how many times in a row a connection that was lost is dialled

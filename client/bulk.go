@@ -91,6 +91,9 @@ type flight struct {
 	result  Result
 }
 
+// flights are those that have ended, for reuse.
+var flights = sync.Pool{New: func() any { return new(flight) }}
+
 // newBulk starts so many workers.
 func newBulk(t *tree, c *conn, d direction, workers int) *bulk {
 	b := &bulk{tree: t, conn: c, direction: d, over: make(chan struct{})}
@@ -172,67 +175,102 @@ func (b *bulk) ready() bool {
 	return len(b.landed) > 0 || len(b.jobs) > 0 && (b.window > 0 && b.ahead < bulkAhead || b.stopped)
 }
 
+// turn is what a worker does between two looks for more.
+type turn struct {
+	most    int // how many files it takes
+	jobs    []job
+	arrived []*flight
+	ended   int   // of arrived
+	freed   int64 // the bytes of those
+}
+
 // run is a worker.
 func (b *bulk) run() {
-	var arrived []*flight
-	var jobs []job
-	for {
-		var more bool
-		if arrived, jobs, more = b.next(arrived, jobs); !more {
-			return
-		}
-		for _, j := range jobs { // first, so that the server has something to do
-			b.begin(j)
-		}
-		if len(jobs) > 0 {
-			b.conn.sender.wake()
-		}
-		for _, f := range arrived {
-			b.end(f)
-		}
+	t := turn{most: bulkBatch}
+	for b.next(&t) {
+		b.take(&t)
 	}
 }
 
-// next takes back what a worker has ended, and returns what is for it to end and to
-// begin; the last result is false when nothing more will come.
-func (b *bulk) next(arrived []*flight, jobs []job) ([]*flight, []job, bool) {
+// next takes back what a worker has ended, and finds what is for it to begin and to
+// end. It returns false when nothing more will come.
+func (b *bulk) next(t *turn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.window += len(arrived)
-	for _, f := range arrived {
-		b.ahead -= f.job.size
-	}
+	b.window += t.ended
+	b.ahead -= t.freed
+	t.ended, t.freed = 0, 0
 	for !b.ready() {
 		if b.closed && len(b.jobs) == 0 && len(b.flying) == 0 {
 			b.work.Broadcast()
-			return nil, nil, false
+			return false
 		}
 		b.asleep++
 		b.work.Wait()
 		b.asleep--
 		b.waking = false
 	}
-	n := min(len(b.landed), bulkBatch)
-	arrived = append(arrived[:0], b.landed[:n]...)
+	n := min(len(b.landed), t.most)
+	t.arrived = append(t.arrived[:0], b.landed[:n]...)
 	b.landed = slices.Delete(b.landed, 0, n)
-	n = min(len(b.jobs), bulkBatch)
+	n = min(len(b.jobs), t.most)
 	if !b.stopped {
 		n = min(n, b.window)
 		n = b.fit(n)
-		b.window -= n
 	}
-	jobs = append(jobs[:0], b.jobs[:n]...)
+	b.window -= n
+	t.jobs = append(t.jobs[:0], b.jobs[:n]...)
 	if b.jobs = b.jobs[n:]; len(b.jobs) < walkAhead {
 		b.room.Broadcast()
 	}
 	b.wake()
-	return arrived, jobs, true
+	return true
+}
+
+// take begins and ends files. Where that takes long, the others are left to workers
+// that sleep, and this one takes one at a time.
+func (b *bulk) take(t *turn) {
+	start := time.Now()
+	late := func() bool { return time.Since(start) > b.conn.limits.bulkTurn }
+	begun := 0
+	for begun < len(t.jobs) && (begun == 0 || !late()) { // first, so that the server has something to do
+		b.begin(t.jobs[begun])
+		begun++
+	}
+	if begun > 0 {
+		b.conn.sender.wake()
+	}
+	t.ended = 0
+	for t.ended < len(t.arrived) && (t.ended == 0 || !late()) {
+		t.freed += t.arrived[t.ended].job.size
+		b.end(t.arrived[t.ended])
+		t.ended++
+	}
+	t.most = bulkBatch
+	if late() {
+		t.most = 1
+		b.leave(t.jobs[begun:], t.arrived[t.ended:])
+	}
+}
+
+// leave gives files to the other workers, in front of the rest: the next ones are of
+// the same directory.
+func (b *bulk) leave(jobs []job, arrived []*flight) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.window += len(jobs)
+	for _, j := range jobs {
+		b.ahead -= j.size
+	}
+	b.jobs = slices.Insert(b.jobs, 0, jobs...)
+	b.landed = slices.Insert(b.landed, 0, arrived...)
+	b.wake()
 }
 
 // begin sends the request for a file.
 func (b *bulk) begin(j job) {
-	f := &flight{bulk: b, job: j, begun: time.Now()}
-	f.request.flight = f
+	f := flights.Get().(*flight)
+	f.bulk, f.job, f.begun, f.request.flight = b, j, time.Now(), f
 	f.path = join(b.tree.remote, j.path)
 	departed := !b.hasStopped() && b.depart(f)
 	b.mu.Lock()
@@ -240,7 +278,9 @@ func (b *bulk) begin(j job) {
 	case !departed:
 		b.window++
 		b.ahead -= j.size
-	case f.stage != boarding: // so soon
+	case f.stage == landed: // so soon
+		b.landed = append(b.landed, f)
+		b.wake()
 	case b.stopped:
 		f.stage = gone
 	default:
@@ -290,18 +330,19 @@ func (b *bulk) land(flights []*flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range flights {
-		if f.stage == gone {
-			continue
-		}
-		if f.stage == flying {
+		switch f.stage {
+		case boarding: // it is still begin's
+			f.stage = landed
+		case flying:
 			last := len(b.flying) - 1
 			b.flying[f.at] = b.flying[last]
 			b.flying[f.at].at = f.at
 			b.flying[last] = nil
 			b.flying = b.flying[:last]
+			f.stage = landed
+			b.landed = append(b.landed, f)
+		case landed, gone:
 		}
-		f.stage = landed
-		b.landed = append(b.landed, f)
 	}
 	b.wake()
 }
@@ -318,10 +359,12 @@ func (b *bulk) end(f *flight) {
 	}
 	b.tree.options.Progress.Moved(f.result.Size)
 	b.tree.fileDone(f.job.path, f.result, nil)
+	*f = flight{}
+	flights.Put(f)
 }
 
-// take keeps a reply. It is called by the connection's reader, as is gather.
-func (f *flight) take(in *receiver, reply protocol.Frame) {
+// keep keeps a reply. It is called by the connection's reader, as is gather.
+func (f *flight) keep(in *receiver, reply protocol.Frame) {
 	if f.bad = f.bad || f.n == len(f.came) || reply.Opcode == protocol.OpError || len(reply.Payload) > bulkPayload; f.bad {
 		return
 	}
@@ -334,7 +377,7 @@ func (f *flight) take(in *receiver, reply protocol.Frame) {
 // gather takes a reply to a flight. Those that are complete are handed to their
 // workers by handOver, many at a time.
 func (c *conn) gather(f *flight, reply protocol.Frame, final bool) {
-	f.take(c.in, reply)
+	f.keep(c.in, reply)
 	switch {
 	case final:
 		c.finish(&f.request)

@@ -83,9 +83,12 @@ func oddities() map[string]oddity {
 	said := func(code protocol.Code) func(*moody, uint32) {
 		return func(m *moody, request uint32) { m.peer.fail(request, code) }
 	}
+	slowly := func(l *limits) { l.bulkTurn = -1 }
 	return map[string]oddity{
-		"refused":     {odd: said(protocol.Busy)},
-		"put refused": {odd: said(protocol.Busy), put: true},
+		"refused":                           {odd: said(protocol.Busy)},
+		"refused, and each worker slow":     {odd: said(protocol.Busy), limits: slowly},
+		"put refused, and each worker slow": {odd: said(protocol.Busy), limits: slowly, put: true},
+		"put refused":                       {odd: said(protocol.Busy), put: true},
 		"put counted wrong": {put: true, odd: func(m *moody, request uint32) {
 			m.send(request, protocol.OK{Count: 1, ETag: 7})
 		}},
@@ -130,8 +133,9 @@ func oddities() map[string]oddity {
 }
 
 type oddity struct {
-	odd func(m *moody, request uint32)
-	put bool
+	odd    func(m *moody, request uint32)
+	put    bool
+	limits func(*limits)
 }
 
 // What is odd about a small file is asked for once more, one by one, and then
@@ -156,7 +160,7 @@ func TestBulkPassesOn(t *testing.T) {
 					}
 				}
 			})
-			c := withPeer(t, peerOptions{}, func(p *peer) { m.peer = p; m.serve() })
+			c := withPeer(t, peerOptions{limits: test.limits}, func(p *peer) { m.peer = p; m.serve() })
 			var progress counter
 			defer func() {
 				if want := (counter{files: 100, bytes: 500000, moved: 500000, done: 100}); progress != want {

@@ -10,9 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sending is a local file whose PUT is disturbed.
@@ -32,7 +33,7 @@ var sourceChanges = map[string]func(f *sending) error{
 	"a link": func(f *sending) error {
 		return errors.Join(os.WriteFile(f.path+".new", f.other, 0o600), os.Remove(f.path), os.Symlink(f.path+".new", f.path))
 	},
-	"a pipe":    func(f *sending) error { return errors.Join(os.Remove(f.path), syscall.Mkfifo(f.path, 0o600)) },
+	"a pipe":    func(f *sending) error { return errors.Join(os.Remove(f.path), unix.Mkfifo(f.path, 0o600)) },
 	"grown":     func(f *sending) error { return f.rewrite(slices.Concat(f.old, f.other)) },
 	"cut":       func(f *sending) error { return os.Truncate(f.path, int64(len(f.old)/2)) },
 	"emptied":   func(f *sending) error { return os.Truncate(f.path, 0) },

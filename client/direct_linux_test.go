@@ -68,12 +68,12 @@ func TestStoreSmallStays(t *testing.T) {
 	if err := os.WriteFile(outside, []byte("untouched"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, make := range map[string]func(path string) error{
+	for name, plant := range map[string]func(path string) error{
 		"link":      func(path string) error { return os.Symlink(outside, path) },
 		"hard link": func(path string) error { return os.Link(outside, path) },
 		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
 	} {
-		if err := make(filepath.Join(base, name)); err != nil {
+		if err := plant(filepath.Join(base, name)); err != nil {
 			t.Fatal(err)
 		}
 		if err := openTop(t, base).store(name, []byte("new"), Info{Mode: 0o600}); err != nil {

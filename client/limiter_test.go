@@ -5,12 +5,12 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ftpd/protocol"
 )
 
 // limitedPair returns limited connections to whoever serves the other ends.
@@ -73,12 +73,12 @@ func TestLimiterReceives(t *testing.T) {
 
 // checkRate allows for one piece of each connection that need not wait, and one that
 // the bucket held.
-func checkRate(t *testing.T, took time.Duration, bytes, rate, connections int) {
+func checkRate(t *testing.T, took time.Duration, total, rate, connections int) {
 	t.Helper()
-	want := time.Duration(bytes) * time.Second / time.Duration(rate)
+	want := time.Duration(total) * time.Second / time.Duration(rate)
 	slack := time.Duration(connections+1) * time.Second / piecesPerSecond
 	if took < want-slack || took > want {
-		t.Errorf("%d bytes of %d connections took %v at %d bytes a second", bytes, connections, took, rate)
+		t.Errorf("%d bytes of %d connections took %v at %d bytes a second", total, connections, took, rate)
 	}
 }
 
@@ -125,27 +125,53 @@ func TestLimiterClose(t *testing.T) {
 	})
 }
 
-// A real transfer is whole, though the server's socket can be written to less often than
-// its stall timeout asks for. How long it takes is no part of this.
+// A reader that is slow on purpose shows the server that it is there: well within the
+// minute after which one gives up on a client whose socket takes nothing.
+func TestSlowReaderIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = 100_000
+		content := bytesOf(90 * rate)
+		begun := time.Now()
+		var shown []time.Duration
+		c := withPeer(t, peerOptions{limiter: NewLimiter(rate)}, func(p *peer) {
+			get := p.expect(protocol.OpGet)
+			var sending sync.WaitGroup
+			sending.Go(func() { p.file(get.Request, content, 0, func() bool { return false }) })
+			for f, ok := p.next(); ok && f.Opcode == protocol.OpPing; f, ok = p.next() {
+				shown = append(shown, time.Since(begun))
+			}
+			sending.Wait()
+		})
+		var got bytes.Buffer
+		if _, err := c.Get(t.Context(), "a", &got, nil); err != nil || !bytes.Equal(got.Bytes(), content) {
+			t.Fatalf("%d bytes, %v", got.Len(), err)
+		}
+		took := time.Since(begun)
+		if took < 88*time.Second || took > 92*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		_ = c.Close()
+		synctest.Wait()
+		last := time.Duration(0)
+		for _, at := range append(shown, took) {
+			if at-last > 30*time.Second {
+				t.Errorf("nothing was shown from %v to %v", last, at)
+			}
+			last = at
+		}
+	})
+}
+
+// A real transfer is whole.
 func TestLimitedTransfer(t *testing.T) {
-	d := serve(t, "--stall-timeout", "300ms")
-	limits := defaultLimits()
-	limits.pingAfter = 100 * time.Millisecond
-	options := &Options{Dial: NewLimiter(1 << 20).Dial(nil)}
-	c, err := dialFirst(limit(t), d.address, options.withDefaults(), limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	content := bytes.Repeat([]byte("0123456789abcdef"), 5<<20/16)
-	if err := os.WriteFile(filepath.Join(d.root, "a"), content, 0o600); err != nil {
+	d := serve(t)
+	c := connect(t, d.address, &Options{Dial: NewLimiter(20 << 20).Dial(nil)})
+	content := bytesOf(2<<20 + 1)
+	if _, err := c.Put(limit(t), "a", bytes.NewReader(content), nil); err != nil {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
 	if _, err := c.Get(limit(t), "a", &got, nil); err != nil || !bytes.Equal(got.Bytes(), content) {
 		t.Fatalf("%d bytes, %v", got.Len(), err)
-	}
-	if _, err := c.Put(limit(t), "b", bytes.NewReader(content[:1<<20]), nil); err != nil {
-		t.Fatal(err)
 	}
 }

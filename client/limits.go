@@ -36,6 +36,9 @@ type limits struct {
 	pingAfter time.Duration
 	// closeWait bounds what Close waits for.
 	closeWait time.Duration
+	// bulkTurn is how long a worker may take for a batch of small files before it
+	// leaves the rest to others.
+	bulkTurn time.Duration
 	// lastWords is how long a server that takes no more bytes may still say
 	// why.
 	lastWords time.Duration
@@ -52,6 +55,7 @@ func defaultLimits() limits {
 		patienceAlone: 10 * time.Second,
 		pingAfter:     20 * time.Second,
 		closeWait:     5 * time.Second,
+		bulkTurn:      time.Millisecond,
 		lastWords:     time.Second,
 	}
 }

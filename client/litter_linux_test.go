@@ -70,7 +70,8 @@ func TestPartNumber(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if isLitter(partNumber(), info, long) || partNumber() == partNumber() {
-		t.Errorf("%016x", partNumber())
+	one, other := partNumber(), partNumber()
+	if isLitter(one, info, long) || one == other {
+		t.Errorf("%016x, %016x", one, other)
 	}
 }

@@ -23,15 +23,17 @@ type localDirs struct {
 	keep  int // how many stay open though nobody uses them
 	links Links
 
-	mu   sync.Mutex
-	open map[string]*localDir // by path below base, with slashes
-	made []madeDir            // in the order of their making
+	mu     sync.Mutex
+	open   map[string]*localDir // by path below base, with slashes
+	made   []madeDir            // in the order of their making
+	opened int                  // how many have been
 }
 
 // localDir is an open directory.
 type localDir struct {
 	root   *os.Root
 	users  int
+	used   int // localDirs.opened when it was used last
 	direct direct
 }
 
@@ -67,6 +69,7 @@ func (d *localDirs) use(path string) (*localDir, error) {
 func (d *localDirs) useLocked(path string) (*localDir, error) {
 	if dir := d.open[path]; dir != nil {
 		dir.users++
+		dir.used = d.opened
 		return dir, nil
 	}
 	parent, name := split(path)
@@ -80,7 +83,8 @@ func (d *localDirs) useLocked(path string) (*localDir, error) {
 		return nil, localError("open", localPath(d.base, path), err)
 	}
 	d.shrink()
-	dir := &localDir{root: root, users: 1}
+	d.opened++
+	dir := &localDir{root: root, users: 1, used: d.opened}
 	d.open[path] = dir
 	return dir, nil
 }
@@ -99,18 +103,18 @@ func (d *localDirs) openDir(root *os.Root, name, path string) (*os.Root, error) 
 	return nil, syscall.ENOTDIR
 }
 
-// shrink closes some directories that nobody uses if many are open.
+// shrink closes directories that nobody uses if many are open: those that were not
+// used for long, for a directory of many files is used again and again.
 func (d *localDirs) shrink() {
-	if len(d.open) <= d.keep {
-		return
-	}
-	for path, dir := range d.open {
-		if dir.users == 0 {
-			dir.close()
-			delete(d.open, path)
-		}
-		if len(d.open) <= d.keep/2 {
+	for _, age := range [...]int{d.keep / 2, 0} {
+		if len(d.open) <= d.keep {
 			return
+		}
+		for path, dir := range d.open {
+			if dir.users == 0 && d.opened-dir.used >= age {
+				dir.close()
+				delete(d.open, path)
+			}
 		}
 	}
 }

@@ -71,3 +71,16 @@ func TestModesWithoutSearch(t *testing.T) {
 		}
 	}
 }
+
+// A directory that is being filled is its owner's to write to, and nobody else's; what else
+// it will allow it allows already, for a transfer that is killed leaves it so.
+func TestUnfinishedMode(t *testing.T) {
+	for final, now := range map[fs.FileMode]fs.FileMode{
+		0o755: 0o755, 0o777: 0o755, 0o700: 0o700, 0o555: 0o755, 0o500: 0o700, 0: 0o700, 0o750: 0o750,
+		fs.ModeDir | fs.ModeSetgid | 0o775: 0o755,
+	} {
+		if got := unfinished(final); got != now {
+			t.Errorf("%v is made as %v, want %v", final, got, now)
+		}
+	}
+}

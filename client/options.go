@@ -119,7 +119,10 @@ type RenameOptions struct {
 // TransferOptions refine the transfers of files and trees. The zero value, or
 // nil, is the default.
 type TransferOptions struct {
-	Workers    int             // files at work at once in a tree; the default is 512, or fewer where the process may not open as many
+	// Workers is how many files of a tree are at work at once, so many of up to 64 KiB
+	// and so many others; the default is 512, or fewer where the process may not open
+	// as many.
+	Workers    int
 	Progress   Progress        // may be nil
 	OnFile     func(FileEvent) // called for each finished, failed or skipped file, never concurrently; may be nil
 	CreateOnly bool            // fail where the target file exists

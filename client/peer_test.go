@@ -29,6 +29,7 @@ type peerOptions struct {
 	inFlight uint16 // that WELCOME tells
 	chunk    int
 	silent   bool // the script does the greeting
+	limiter  *Limiter
 }
 
 // withPeer returns a client that is connected to a peer with a script. The
@@ -49,6 +50,9 @@ func dialPeer(t testing.TB, o peerOptions, script func(p *peer)) (*Client, error
 	p := &peer{t: t, conn: theirs, decoder: protocol.NewDecoder(protocol.Client), chunk: o.chunk}
 	p.decoder.Attach(make([]byte, protocol.BlockBuffer))
 	o.options.Dial = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+	if o.limiter != nil {
+		o.options.Dial = o.limiter.Dial(o.options.Dial)
+	}
 	limits := defaultLimits()
 	limits.closeWait = time.Second
 	if o.limits != nil {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -21,12 +22,12 @@ func (c *Client) Walk(ctx context.Context, path string, links Links) iter.Seq2[E
 	}
 	return func(yield func(Entry, error) bool) {
 		w := walker{client: c, ctx: ctx, top: path, yield: yield, seen: make(map[string]Info)}
-		real, err := w.real(".", path)
+		top, err := w.real(".", path)
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		w.run(branch{real: real})
+		w.run(branch{real: top})
 	}
 }
 
@@ -150,17 +151,17 @@ func (w *walker) branch(b branch, link Entry) (branch, error) {
 	if dir != "." {
 		at = join(b.real, dir)
 	}
-	real, err := w.real(at, link.Target)
+	leads, err := w.real(at, link.Target)
 	if err != nil {
 		return branch{}, err
 	}
-	above := append(b.above[:len(b.above):len(b.above)], span{b.real, at})
+	above := slices.Concat(b.above, []span{{b.real, at}})
 	for _, s := range above {
-		if s.holds(real) {
+		if s.holds(leads) {
 			return branch{}, linkError(join(w.top, link.Path), linkLoops)
 		}
 	}
-	return branch{path: link.Path, real: real, above: above}, nil
+	return branch{path: link.Path, real: leads, above: above}, nil
 }
 
 // real returns the path without links that a path, seen from a directory that is

@@ -161,7 +161,8 @@ func TestSlowDisk(t *testing.T) {
 	put(t, c, "f", "content")
 	const gets = 64
 	done := make(chan error, gets)
-	for range gets {
+	for range gets { // those of one client may share a job
+		c := dial(t, s.Address().String())
 		go func() {
 			var b strings.Builder
 			_, err := c.Get(context.Background(), "f", &b, nil)

@@ -27,11 +27,9 @@ func TestRaceLastWins(t *testing.T) {
 				t.Fatal(err)
 			}
 			stop := r.readers("f", []int{way.size})
-			for range 2 {
-				for i, err := range r.putAll(way, "f", client.PutOptions{}) {
-					if err != nil {
-						t.Errorf("client %d: %v", i, err)
-					}
+			for i, err := range r.putAll(way, "f", client.PutOptions{}) {
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
 				}
 			}
 			stop()
@@ -90,7 +88,7 @@ func TestRaceForAName(t *testing.T) {
 			var mu sync.Mutex
 			there := 0
 			for i, err := range r.all(func(i int, c *client.Client) error {
-				for round := range 30 {
+				for round := range 10 {
 					change, err := r.change(i, round, c)
 					if err != nil {
 						return err

@@ -184,6 +184,9 @@ func findCommit(root, path string, size int64, calls []systemCall) (commit, erro
 		if strings.HasPrefix(call.name, "rename") && last > 0 && call.strings[last] == path {
 			c.staging, c.renameFrom, c.renameTo = filepath.Join(call.paths[0], call.strings[0]), call.begin, call.end
 		}
+		if call.name == "linkat" && last >= 0 && call.strings[last] == path && call.result == 0 { // of a file without a name
+			c.staging, c.renameFrom, c.renameTo = call.paths[0], call.begin, call.end
+		}
 		for _, stored := range call.stored() {
 			if int64(stored) == size && c.told == 0 {
 				c.told = call.begin

@@ -63,6 +63,12 @@ func (m *measurement) make() error {
 // all starts both servers, makes the replica and takes the samples.
 func (m *measurement) all(ctx context.Context, find *tools.Finder, runs int) (err error) {
 	commands := make(map[row]process.Command)
+	var sessions []*tools.Session
+	defer func() {
+		for _, s := range sessions {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
 	for _, tool := range tools.All(m.bin, find) {
 		if tool.Name != tools.ProductQuick && tool.Name != tools.Rsync {
 			continue
@@ -71,16 +77,22 @@ func (m *measurement) all(ctx context.Context, find *tools.Finder, runs int) (er
 		if err != nil {
 			return fmt.Errorf("%s: %w", tool.Name, err)
 		}
-		defer func() { err = errors.Join(err, s.Stop()) }()
+		sessions = append(sessions, s)
 		if tool.Name == tools.ProductQuick {
 			m.mirrors(commands, s.Address)
 		} else if err := m.rsyncs(commands, s); err != nil {
 			return err
 		}
 	}
+	return m.rounds(ctx, commands, runs)
+}
+
+// rounds takes the samples. The first run of all makes the replica, and each row has one
+// that is not counted.
+func (m *measurement) rounds(ctx context.Context, commands map[row]process.Command, runs int) error {
 	m.rows = []row{{up, "ftpc mirror"}, {up, "rsync -a"}, {down, "ftpc mirror"}, {down, "rsync -a"}}
 	m.usage = make(map[row][]process.Usage)
-	for _, r := range m.rows { // the first makes the replica, and each has a run that is not counted
+	for _, r := range m.rows {
 		if _, err := process.Run(ctx, commands[r]); err != nil {
 			return err
 		}

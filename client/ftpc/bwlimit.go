@@ -21,28 +21,31 @@ func bwlimitFlag() cli.Flag {
 	}
 }
 
-// bwlimit returns the value of --bwlimit in bytes a second, 0 for none. A variable
-// without a value is none, and so are commands without the flag.
-func bwlimit(c *cli.Context) (int64, error) {
+// bwlimit returns what --bwlimit asks for, nil for no limit. A variable without a value
+// asks for none, and so does a command without the flag.
+func bwlimit(c *cli.Context) (*client.Limiter, error) {
 	value := c.String("bwlimit")
 	variable, set := os.LookupEnv("FTPC_BWLIMIT")
 	if value == "" && (!c.IsSet("bwlimit") || set && variable == "") {
-		return 0, nil
+		return nil, nil
 	}
 	rate, ok := parseRate(value)
-	if ok && (rate == 0 || rate >= client.MinRate) {
-		return rate, nil
+	switch {
+	case ok && rate == 0:
+		return nil, nil
+	case ok && rate >= client.MinRate:
+		return client.NewLimiter(rate), nil
 	}
 	name := "--bwlimit"
 	if set && variable == value {
 		name = "FTPC_BWLIMIT"
 	}
 	if ok {
-		return 0, command.Usagef("%s: %s is less than %d bytes a second", name, value, client.MinRate)
+		return nil, command.Usagef("%s: %s is less than %d bytes a second", name, value, client.MinRate)
 	}
 	usage := command.Usagef("%s: %q is no rate", name, value)
 	usage.Hint = "a rate is a number of bytes a second, such as 500K, 10M or 1.5MiB"
-	return 0, usage
+	return nil, usage
 }
 
 // rateUnits are what a number can be followed by, each also by B: thousands, and with

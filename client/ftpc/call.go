@@ -23,6 +23,8 @@ type call struct {
 	client *client.Client // nil until connect
 	begun  time.Time
 
+	limiter *client.Limiter // over all connections; nil without --bwlimit
+
 	uploads    bool         // a mirror goes to the server
 	failures   atomic.Int64 // the errors that noted printed
 	summarized bool         // the summary was printed
@@ -47,13 +49,14 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
-		if _, err := bwlimit(ctx); err != nil {
+		limiter, err := bwlimit(ctx)
+		if err != nil {
 			return err
 		}
 		if err := checkArguments(ctx); err != nil {
 			return err
 		}
-		c := &call{Context: ctx, out: out, begun: time.Now()}
+		c := &call{Context: ctx, out: out, begun: time.Now(), limiter: limiter}
 		defer c.close()
 		defer c.summarize()
 		return c.withUnread(do(c))
@@ -190,8 +193,8 @@ func (c *call) options() *client.Options {
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
 	}
-	if rate, _ := bwlimit(c.Context); rate > 0 { // action has checked it
-		options.Dial = client.NewLimiter(rate).Dial(nil)
+	if c.limiter != nil {
+		options.Dial = c.limiter.Dial(nil)
 	}
 	return options
 }

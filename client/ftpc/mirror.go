@@ -244,7 +244,11 @@ func (m *mirror) line(what, path string) {
 }
 
 func (m *mirror) record(path string) *fileRecord {
-	r := m.newRecord(joinRemote(m.remote, path))
+	remote := m.remote
+	if path != "." {
+		remote = joinRemote(m.remote, path)
+	}
+	r := m.newRecord(remote)
 	r.setLocal(m.localPath(path))
 	return r
 }

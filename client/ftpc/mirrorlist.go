@@ -26,6 +26,7 @@ func (m *mirror) listRemote(ctx context.Context, c *comparison, at end) error {
 	for e, err := range m.client.Walk(ctx, m.remote, m.linksAt(at)) {
 		switch {
 		case at == targetEnd && errors.Is(err, client.ErrNotFound):
+			c.without()
 			return nil
 		case err != nil:
 			return err
@@ -58,6 +59,7 @@ func (m *mirror) listLocal(ctx context.Context, c *comparison, at end) error {
 		isOwn := e.Skipped == client.SkippedPart || e.Skipped == client.SkippedReserved
 		switch {
 		case at == targetEnd && errors.Is(err, fs.ErrNotExist):
+			c.without()
 			return nil
 		case err != nil:
 			return err

@@ -19,7 +19,7 @@ type item struct {
 
 // plan is what makes the target the same as the source.
 type plan struct {
-	makes  []string         // directories that are missing in the target
+	makes  []string         // directories that are missing in the target, "." for itself
 	copies map[string]int64 // files that are, or differ, with their sizes
 	remove []leftover       // what the source does not have, a directory behind all that it holds
 	inWay  map[string]bool  // what is in the target of another kind, and must go before a copy can be made
@@ -134,12 +134,8 @@ func (c *comparison) missing(path string, it item) {
 func (c *comparison) keeps(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path, '/') {
-		path = path[:i]
-		if c.kept[path] {
-			return
-		}
-		c.kept[path] = true
+	for dir := above(path); dir != "" && !c.kept[dir]; dir = above(dir) {
+		c.kept[dir] = true
 	}
 }
 
@@ -149,6 +145,14 @@ func (c *comparison) part(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.parts = append(c.parts, path)
+}
+
+// without tells that there is no target.
+func (c *comparison) without() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plan.makes = append(c.plan.makes, ".")
+	c.plan.dirs["."] = true
 }
 
 // failed counts what could not be read. A directory of the source is not copied then.
@@ -187,7 +191,7 @@ func (c *comparison) finish(removes bool) *plan {
 		going[l.path] = true
 	}
 	for _, part := range c.parts {
-		if dir, _ := cutPath(part); going[dir] {
+		if going[above(part)] {
 			p.remove = append(p.remove, leftover{part, client.File})
 		}
 	}
@@ -196,13 +200,8 @@ func (c *comparison) finish(removes bool) *plan {
 	return p
 }
 
-// cutPath returns the directory that a path lies in, empty for the top, and its name.
-func cutPath(path string) (dir, name string) {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i], path[i+1:]
-	}
-	return "", path
-}
+// above returns the directory that a path lies in, empty for the top.
+func above(path string) string { return path[:max(0, strings.LastIndexByte(path, '/'))] }
 
 // blocked tells whether something in the target is in the way of a path.
 func (p *plan) blocked(path string) bool {
@@ -210,7 +209,7 @@ func (p *plan) blocked(path string) bool {
 		if p.inWay[path] {
 			return true
 		}
-		path, _ = cutPath(path)
+		path = above(path)
 	}
 	return false
 }

@@ -87,10 +87,10 @@ func (m *mirrored) compare() {
 	}
 }
 
-// stop starts a mirror, lets so many bytes of the server through, and ends it then.
-func (m *mirrored) stop(bytes int64, signal os.Signal) {
+// stop starts a mirror, and ends it after so many bytes of the server.
+func (m *mirrored) stop(after int64, signal os.Signal) {
 	m.t.Helper()
-	relay, stalled, release := stallAfter(m.t, m.address, bytes)
+	relay, stalled, release := stallAfter(m.t, m.address, after)
 	defer release()
 	cmd := m.command(relay)
 	check(m.t, cmd.Start())

@@ -17,7 +17,7 @@ func sumCommand(out *console) *cli.Command {
 	return &cli.Command{
 		Name:        "sum",
 		Usage:       "print the digests of files on the server",
-		ArgsUsage:   "[--algo NAME] [--json] PATH... | --check LIST",
+		ArgsUsage:   "[--algo NAME] [--json] PATH... | [--json] --check LIST",
 		Description: "The server computes them. xxh3-tree is what get and put report with --json; the lines of sha256 are those of sha256sum, whose -c takes them, and --check takes its.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "algo", Usage: "compute `NAME`: xxh3-tree, unless told otherwise, or sha256; with --check, take no lines of the other"},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"ftpd/client"
 	"ftpd/internal/command"
@@ -29,6 +30,7 @@ func checkSums(c *call, allowed []algorithm) error {
 		return err
 	}
 	results := make([]string, len(list))
+	sums := make([]*fileSum, len(list)) // nil where the digest is not that of the list
 	order := make([]int, len(list))
 	for i := range order {
 		order[i] = i
@@ -37,20 +39,39 @@ func checkSums(c *call, allowed []algorithm) error {
 		sum, err := list[i].sum(c.client, ctx, list[i].path)
 		switch {
 		case err != nil:
-			return failed(list[i].path, err)
+			return c.noted(list[i].path, err)
 		case list[i].algorithm.digest(sum) != list[i].want:
 			results[i] = "FAILED"
-			return failed(list[i].path, errOtherContent)
+			return c.noted(list[i].path, errOtherContent)
 		}
 		results[i] = "OK"
+		sums[i] = &fileSum{sum, list[i].want, list[i].algorithm.name}
 		return nil
 	})
+	if c.Bool("json") {
+		c.printChecked(list, sums)
+		return err
+	}
 	for i, result := range results {
 		if result != "" {
 			c.out.printf("%s: %s\n", c.out.name(list[i].path), result)
 		}
 	}
 	return err
+}
+
+// printChecked prints the records of what is as in the list; the others were printed with
+// their errors.
+func (c *call) printChecked(list []listedSum, sums []*fileSum) {
+	total := client.Summary{Failed: c.failures.Load(), Duration: time.Since(c.begun)}
+	for i, sum := range sums {
+		if sum != nil {
+			c.printSum(list[i].path, sum)
+			total.Files++
+			total.Bytes += sum.Size
+		}
+	}
+	c.printSummary(total)
 }
 
 // errOtherContent has the exit status of damage.
@@ -65,7 +86,7 @@ func (*otherContentError) Is(target error) bool { return target == client.ErrInt
 
 // listedSum is a line of a list.
 type listedSum struct {
-	algorithm
+	*algorithm
 	want, path string
 }
 
@@ -123,5 +144,5 @@ func parseSum(line string, allowed []algorithm) (listedSum, bool) {
 	if escaped {
 		name = strings.NewReplacer(`\\`, "\\", `\n`, "\n", `\r`, "\r").Replace(name)
 	}
-	return listedSum{allowed[i], strings.ToLower(digest), name}, true
+	return listedSum{&allowed[i], strings.ToLower(digest), name}, true
 }

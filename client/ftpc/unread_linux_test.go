@@ -92,3 +92,23 @@ func TestPatternGoesOnInJSON(t *testing.T) {
 		}
 	}
 }
+
+// A mirror tells once what it could not look into, makes nothing of it, copies the rest,
+// and removes nothing.
+func TestMirrorGoesOn(t *testing.T) {
+	cmd := quietCommand(t, withUnreadable(t), "mirror", "--delete", "ftpd:///m", "copy")
+	check(t, os.MkdirAll(filepath.Join(cmd.Dir, "copy", "extra"), 0o777))
+	_ = cmd.Run() // what it returns is checked as the status
+	if got := cmd.ProcessState.ExitCode(); got != int(statusSomeFailed) {
+		t.Errorf("status %d", got)
+	}
+	stderr := cmd.Stderr.(*bytes.Buffer).String()
+	if strings.Count(stderr, "m/locked") != 1 || !strings.HasSuffix(stderr, "\nftpc: mirror: 1 of 5 failed\n") {
+		t.Errorf("standard error has %q", stderr)
+	}
+	for name, there := range map[string]bool{"a.txt": true, "open/b.txt": true, "open/c": true, "extra": true, "locked": false} {
+		if _, err := os.Stat(filepath.Join(cmd.Dir, "copy", name)); (err == nil) != there {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -94,11 +94,12 @@ func (f *served) ripen() {
 // comes is the version that was opened, or the change is told: never a mixture.
 func TestChangedAtAnyMoment(t *testing.T) {
 	for _, size := range []int{1000, 2*protocol.BlockSize + 1} {
+		old, other := text(size), text(size + 1)[1:]
 		for name, change := range changes {
 			t.Run(fmt.Sprint(size, " ", name), func(t *testing.T) {
 				for from := 0; from < size; from += protocol.BlockSize {
 					look := 1
-					for getDisturbed(t, size, from, look, change) {
+					for getDisturbed(t, served{t: t, old: old, other: other}, from, look, change) {
 						look++
 					}
 					if look < 3 { // when it is read and when it was read
@@ -112,10 +113,11 @@ func TestChangedAtAnyMoment(t *testing.T) {
 
 // getDisturbed gets a file, from an offset on, and changes it before a look at it. It
 // returns false where there are not so many.
-func getDisturbed(t *testing.T, size, from, look int, change func(f *served) error) (happened bool) {
+func getDisturbed(t *testing.T, file served, from, look int, change func(f *served) error) (happened bool) {
 	t.Helper()
 	root := t.TempDir()
-	f := &served{t: t, path: filepath.Join(root, "f"), old: text(size), other: text(size + 1)[1:]}
+	f := &file
+	f.path = filepath.Join(root, "f")
 	store, err := local.Open(root, local.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)

@@ -12,40 +12,20 @@ import (
 	"ftpd/server/storage/local"
 )
 
-// rotten is a storage on which the byte at an offset decays, without a trace in the
-// times of its file.
-type rotten struct {
-	storage.Storage
-	at atomic.Int64 // negative is nowhere
-}
+// rot is where a byte of a file has decayed; negative is nowhere.
+type rot struct{ atomic.Int64 }
 
-type rottenFile struct {
-	storage.File
-	at int64
-}
-
-func (r *rotten) Open(path storage.Path) (storage.File, error) {
-	f, err := r.Storage.Open(path)
-	return &rottenFile{f, r.at.Load()}, err
-}
-
-func (r *rotten) OpenEach(paths []storage.Path, visit func(i int, file storage.File, err error) bool) {
-	storage.OpenEach(paths, r.Open, visit)
-}
-
-func (f *rottenFile) ReadAt(p []byte, offset int64) (int, error) {
-	n, err := f.File.ReadAt(p, offset)
-	if i := f.at - offset; f.at >= 0 && i >= 0 && i < int64(n) {
-		p[i] ^= 1
+func (r *rot) damage(_ storage.Path, p []byte, offset int64) {
+	if at := r.Load(); at >= 0 && at >= offset && at < offset+int64(len(p)) {
+		p[at-offset] ^= 1
 	}
-	return n, err
 }
 
 const rottenSize = 5*protocol.BlockSize + 9
 
 // stored returns a harness that counts the reads of its storage, on which the file "f"
 // was put whose mtime is long past: its digests are known.
-func stored(t *testing.T, options local.Options) (h *harness, content string, disk *rotten, reads *atomic.Int64) {
+func stored(t *testing.T, options local.Options) (h *harness, content string, disk *rot, reads *atomic.Int64) {
 	t.Helper()
 	root := t.TempDir()
 	options.NoSync = true
@@ -55,13 +35,13 @@ func stored(t *testing.T, options local.Options) (h *harness, content string, di
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	reads = new(atomic.Int64)
-	counted := faulty.New(store, faulty.Hooks{Before: faulty.On(func(faulty.Op, storage.Path) error {
+	disk = new(rot)
+	disk.Store(-1)
+	count := func(faulty.Op, storage.Path) error {
 		reads.Add(1)
 		return nil
-	}, faulty.FileReadAt)})
-	disk = &rotten{Storage: counted}
-	disk.at.Store(-1)
-	h = newHarnessOn(t, root, disk)
+	}
+	h = newHarnessOn(t, root, faulty.New(store, faulty.Hooks{Before: faulty.On(count, faulty.FileReadAt), Damage: disk.damage}))
 	h.greet()
 	content = text(rottenSize)
 	mtime := time.Now().Add(-time.Hour).UnixNano()
@@ -117,11 +97,11 @@ func damaged(h *harness, offset uint64) (list []uint64) {
 func TestDamageIsNoticed(t *testing.T) {
 	const block = 3
 	h, _, disk, _ := stored(t, local.Options{})
-	disk.at.Store(block*protocol.BlockSize + 5)
+	disk.Store(block*protocol.BlockSize + 5)
 	seen := damaged(h, 0)
 	for len(seen) == 0 { // it was one of those that are computed anew
 		h, _, disk, _ = stored(t, local.Options{})
-		disk.at.Store(block*protocol.BlockSize + 5)
+		disk.Store(block*protocol.BlockSize + 5)
 		seen = damaged(h, 0)
 	}
 	if !slices.Equal(seen, []uint64{block}) {
@@ -138,7 +118,7 @@ func TestDamageIsNoticed(t *testing.T) {
 // TestDamageIsForgottenInTime has a client that always begins at the start.
 func TestDamageIsForgottenInTime(t *testing.T) {
 	h, _, disk, _ := stored(t, local.Options{})
-	disk.at.Store(4 * protocol.BlockSize)
+	disk.Store(4 * protocol.BlockSize)
 	const never = 5_000 // (15/16)^5000
 	for range never {
 		if damaged(h, 0) == nil {
@@ -151,7 +131,7 @@ func TestDamageIsForgottenInTime(t *testing.T) {
 // TestFirstBlockIsAlwaysComputed has a file of one block, and the first of a larger one.
 func TestFirstBlockIsAlwaysComputed(t *testing.T) {
 	h, _, disk, _ := stored(t, local.Options{})
-	disk.at.Store(0)
+	disk.Store(0)
 	if seen := damaged(h, 0); seen != nil {
 		t.Errorf("damaged are %d", seen)
 	}

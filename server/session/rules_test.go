@@ -57,6 +57,7 @@ func TestProtocolErrors(t *testing.T) {
 		{"field too long", true, raw(protocol.OpStat, 0, 1, "\x00\x09ab"), "short of a field"},
 		{"bytes left over", true, raw(protocol.OpStat, 0, 1, "\x00\x01abc"), "too many"},
 		{"length of a gigabyte", true, []byte{1, byte(protocol.OpData), 0, 0, 0, 0, 0, 1, 0x40, 0, 0, 0}, "1073741824 bytes"},
+		{"end of a put by sha256", true, join(put, protocol.Append(nil, 1, protocol.End{Algorithm: protocol.SHA256})), "by the algorithm 2"},
 		{"request 0", true, protocol.Append(nil, 0, protocol.Stat{Path: "p"}), "no request number"},
 		{"number in use", true, join(put, stat), "already in flight"},
 		{"too many in flight", true, many, "more than 64 requests"},

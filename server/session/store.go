@@ -58,7 +58,7 @@ func (p *put) whole() (w storage.Whole, err error) {
 		if !b.Verify() {
 			return w, errDamaged
 		}
-		w.Content = b.Bytes
+		w.Content, w.Digest = b.Bytes, storage.Digest(b.Digest)
 	}
 	return w, nil
 }

@@ -62,12 +62,12 @@ func (s *Session) leave() {
 	s.factory.work.Put(w)
 }
 
-// idle reports whether nothing in work is needed any more.
+// idle reports whether nothing in work is needed any more: whatever it counts belongs
+// to a request, to a job or to the bytes of a frame that has begun.
 func (s *Session) idle() bool {
 	w := s.work
 	return (s.state == ready || s.state == closed) && !s.ended && !w.more && !w.borrowed &&
-		w.input == nil && w.decoder.Buffered() == 0 && w.out == 0 && w.requests.len() == 0 &&
-		len(w.producers) == 0 && w.holding == 0 && w.reserved == 0
+		w.input == nil && w.out == 0 && w.requests.len() == 0
 }
 
 // name returns how the client calls itself.

@@ -74,6 +74,7 @@ type CreateOptions struct {
 type Whole struct {
 	Path    Path
 	Content []byte
+	Digest  Digest // of Content, the only block, for Recall; zero where that is empty
 	CreateOptions
 	Attributes
 }
@@ -93,6 +94,10 @@ func Store(in Storage, w *Whole) (Info, error) {
 	if len(w.Content) > 0 {
 		if _, err := staging.WriteAt(w.Content, 0); err != nil {
 			_ = staging.Abort() // the first error is the one to tell
+			return Info{}, err
+		}
+		if err := staging.Mark(0, w.Digest); err != nil {
+			_ = staging.Abort()
 			return Info{}, err
 		}
 	}

@@ -85,7 +85,7 @@ func TestAFileTooLargeIsNotRemembered(t *testing.T) {
 	const limit = 100 * 1024
 	c := New[int](limit)
 	c.Put(1, 0, digestOf(1))
-	blocks := int64(limit / 2 / digestCost)
+	blocks := limit / 2 / digestCost
 	if c.Holds(blocks) || !c.Put(2, blocks, digestOf(2)) {
 		t.Error("it holds a file that leaves no room for others")
 	}

@@ -64,6 +64,9 @@ type Hooks struct {
 	// Limit cuts a ReadAt or WriteAt of length bytes short: n of them are done
 	// and err is returned, which must not be nil if n is below length.
 	Limit func(op Op, path storage.Path, length int) (n int, err error)
+	// Damage is given what a ReadAt of a file has brought from an offset on, and may
+	// change it, as a disk does that decays: nothing else tells of it.
+	Damage func(path storage.Path, p []byte, offset int64)
 }
 
 // Hook is called at an operation on a path.
@@ -88,6 +91,9 @@ func New(inner storage.Storage, hooks Hooks) *Storage {
 	}
 	if hooks.Limit == nil {
 		hooks.Limit = func(_ Op, _ storage.Path, length int) (int, error) { return length, nil }
+	}
+	if hooks.Damage == nil {
+		hooks.Damage = func(storage.Path, []byte, int64) {}
 	}
 	return &Storage{inner: inner, hooks: hooks}
 }

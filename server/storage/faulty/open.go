@@ -11,6 +11,7 @@ type file struct {
 func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
 	err = f.hooks.around(FileReadAt, f.path, func() (err error) {
 		n, err = f.hooks.limited(FileReadAt, f.path, p, offset, f.inner.ReadAt)
+		f.hooks.Damage(f.path, p[:n], offset)
 		return err
 	})
 	return n, err

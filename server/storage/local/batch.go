@@ -3,6 +3,8 @@
 package local
 
 import (
+	"errors"
+
 	"ftpd/server/storage"
 
 	"golang.org/x/sys/unix"
@@ -89,6 +91,7 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	if err == nil {
 		f.store, f.instance, f.path, f.options = b.store, b.instance, w.Path, w.CreateOptions
 		err = f.make(w, parent)
+		f.elsewhere = f.elsewhere || f.unnamed && w.Parents && isNotExist(err) // as in publish
 	}
 	if err == nil {
 		if err = f.fill(w, parent); err != nil {
@@ -97,19 +100,22 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	}
 	if err == nil {
 		f.parent = parent
+		if len(w.Content) > 0 {
+			f.learn(0, w.Digest)
+		}
 	}
 	b.stored[i].Err = err
 }
 
 // parent opens a directory, unless an earlier file has had it opened.
-func (b *batch) parent(path storage.Path, make bool) (*batchParent, error) {
+func (b *batch) parent(path storage.Path, create bool) (*batchParent, error) {
 	for _, p := range b.parents {
 		if p.path == path {
 			return p, nil
 		}
 	}
 	open := b.store.openDirectory
-	if make {
+	if create {
 		open = func(path storage.Path) (directory, error) { return b.store.makeDirectories(path, 0) }
 	}
 	d, err := open(path)
@@ -125,11 +131,14 @@ func (b *batch) parent(path storage.Path, make bool) (*batchParent, error) {
 func (f *batchFile) make(w *storage.Whole, parent *batchParent) (err error) {
 	if f.unnamed = f.instance.unnamed; f.unnamed {
 		f.fd, err = openUnnamed(parent.fd(), f.mode(w.Attributes))
+		if err == unix.EPERM && isNotExist(lookInto(parent.fd())) {
+			err = unix.ENOENT // as ext4 does not say of a directory that was removed
+		}
 		return err
 	}
 	f.home = place{&f.instance.directory, f.instance.nextName()}
 	err = f.store.lostIf(f.open(f.mode(w.Attributes)))
-	f.elsewhere = err == errLost
+	f.elsewhere = errors.Is(err, errLost)
 	return err
 }
 
@@ -247,7 +256,7 @@ func (f *batchFile) appear(target place) (published bool, err error) {
 	if err = f.store.lostIf(linkUnnamed(f.fd, f.home)); err == nil {
 		f.unnamed = false
 	}
-	f.elsewhere = err == errLost
+	f.elsewhere = errors.Is(err, errLost)
 	return false, err
 }
 
@@ -284,6 +293,9 @@ func (b *batch) finish(i int) {
 	b.stored[i].Info = infoOf(&stat)
 	if b.stored[i].Err == nil {
 		b.stored[i].Err = err
+	}
+	if b.stored[i].Err == nil {
+		f.remember(&stat)
 	}
 	_ = unix.Close(f.fd)
 }

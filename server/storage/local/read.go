@@ -31,8 +31,7 @@ func (s *Store) Open(path storage.Path) (storage.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.version = versionOf(&f.opened)
-	f.settled = settled(now, f.opened.Mtim) && settled(now, f.opened.Ctim)
+	f.recognise(now)
 	return f, nil
 }
 
@@ -67,10 +66,12 @@ func (n *nearby) open(path storage.Path) *file {
 		n.within, n.known = d, true
 	}
 	f := &file{store: n.store, path: path}
+	now := n.store.now() // before fstat(2)
 	var err error
 	if f.fd, f.opened, err = openRegular(n.within.fd(), base(path)); err != nil {
 		return nil
 	}
+	f.recognise(now)
 	return f
 }
 

@@ -39,6 +39,12 @@ func settled(now time.Time, stamp unix.Timespec) bool {
 	return now.Sub(time.Unix(stamp.Unix())) > settling
 }
 
+// recognise notes which version was opened, not before now.
+func (f *file) recognise(now time.Time) {
+	f.version = versionOf(&f.opened)
+	f.settled = settled(now, f.opened.Mtim) && settled(now, f.opened.Ctim)
+}
+
 // Recall implements [storage.File].
 func (f *file) Recall(block int64) (storage.Digest, bool) {
 	digest, ok := f.store.digests.Get(f.version, block)

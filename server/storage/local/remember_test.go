@@ -165,7 +165,7 @@ func TestStoredIsKnown(t *testing.T) {
 }
 
 // TestResumedIsKnown has the blocks of an upload known that came before it was gone on
-// with, and a last one that is short kept out of its journal.
+// with, and a last one that is short not taken for a block to go on behind.
 func TestResumedIsKnown(t *testing.T) {
 	s := open(t, t.TempDir(), Options{NoSync: true})
 	st := stageBlocks(t, s, "f", 3)
@@ -216,5 +216,41 @@ func TestDamageForgetsAll(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStoredTogetherIsKnown has small files that were stored and are opened together.
+func TestStoredTogetherIsKnown(t *testing.T) {
+	s := open(t, t.TempDir(), Options{NoSync: true})
+	attributes := storage.Attributes{Mtime: long}
+	s.StoreEach([]storage.Whole{
+		{Path: "a", Content: []byte("a"), Digest: storage.Digest{1}, Attributes: attributes},
+		{Path: "b", Content: []byte("b"), Digest: storage.Digest{2}, Attributes: attributes},
+		{Path: "empty", Attributes: attributes},
+		{Path: "fresh", Content: []byte("c"), Digest: storage.Digest{3}},
+	})
+	want := []storage.Digest{{1}, {2}, {}, {}}
+	visited := 0
+	s.OpenEach([]storage.Path{"a", "b", "empty", "fresh"}, func(i int, f storage.File, err error) bool {
+		check(t, err)
+		visited++
+		if got, _ := f.Recall(0); got != want[i] {
+			t.Errorf("of file %d is known %x, want %x", i, got, want[i])
+		}
+		f.Remember(0, storage.Digest{9}) // all are too fresh for what is read, and so it only denies
+		if got, ok := f.Recall(0); ok {
+			t.Errorf("of file %d is still known %x", i, got)
+		}
+		check(t, f.Close())
+		return true
+	})
+	if visited == 0 {
+		t.Error("no file was opened")
+	}
+	if info, err := storage.Store(s, &storage.Whole{Path: "alone", Content: []byte("d"), Digest: storage.Digest{4}, Attributes: attributes}); err != nil || info.Size != 1 {
+		t.Fatal(info, err)
+	}
+	if got := recalled(t, s, "alone", 0); got != (storage.Digest{4}) {
+		t.Errorf("of what was stored alone is known %x", got)
 	}
 }

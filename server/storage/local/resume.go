@@ -226,7 +226,7 @@ func (st *staging) Marked() (digests []storage.Digest, dropped bool) {
 func (st *staging) Mark(block int64, digest storage.Digest) error {
 	st.learn(block, digest)
 	r := st.resumable
-	if r == nil || (block+1)*r.block > st.options.Size { // the journal has whole blocks only
+	if r == nil {
 		return nil
 	}
 	st.store.gate.enter()

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -12,6 +13,7 @@ import (
 )
 
 var readTests = map[string]func(*testing.T, storage.Storage){
+	"digests are known":     digestsAreKnown,
 	"stat file":             statFile,
 	"stat directory":        statDirectory,
 	"stat missing":          statMissing,
@@ -175,4 +177,41 @@ func etagOfEqualContent(t *testing.T, s storage.Storage) {
 	if Put(t, s, "a", "same").ETag == Put(t, s, "b", "same").ETag {
 		t.Error("two files share an ETag")
 	}
+}
+
+// digestsAreKnown holds a storage to what Recall may say: what it was told of this
+// version of the file, or nothing, for it need not remember.
+func digestsAreKnown(t *testing.T, s storage.Storage) {
+	want := storage.Digest{7}
+	old := time.Now().Add(-time.Hour)
+	st := Stage(t, s, "f", "content", storage.CreateOptions{})
+	must(t, st.Mark(0, want))
+	_, err := st.Commit(storage.Attributes{Mtime: old})
+	must(t, err)
+	recall := func(block int64) (storage.Digest, bool) {
+		t.Helper()
+		f, err := s.Open("f")
+		must(t, err)
+		defer f.Close()
+		return f.Recall(block)
+	}
+	if got, ok := recall(0); ok && got != want {
+		t.Errorf("%x is known, and not %x", got, want)
+	}
+	if got, ok := recall(1); ok {
+		t.Errorf("%x is known of a block that is not there", got)
+	}
+	_, err = Stage(t, s, "f", "another", storage.CreateOptions{}).Commit(storage.Attributes{Mtime: old})
+	must(t, err)
+	if got, ok := recall(0); ok {
+		t.Errorf("%x is known of another version", got)
+	}
+	f, err := s.Open("f")
+	must(t, err)
+	f.Remember(0, want)
+	f.Remember(0, storage.Digest{8})
+	if got, ok := f.Recall(0); ok {
+		t.Errorf("%x is known, though there were two", got)
+	}
+	must(t, f.Close())
 }

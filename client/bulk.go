@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ const (
 	// slow. Of those that sleep one is woken at a time, and wakes the next if
 	// there is more than it takes: with fast files few run.
 	bulkWorkers = 32
+	// bulkAhead bounds the bytes of files that are under way, in memory of this side
+	// or of the server, for more of which none is begun.
+	bulkAhead = 32 << 20
 	// bulkPayload bounds the replies that are kept for one.
 	bulkPayload = protocol.DataOverhead + bulkSize
 )
@@ -43,6 +47,7 @@ type bulk struct {
 	flying  []*flight // begun, not answered
 	landed  []*flight // answered, not ended
 	window  int       // how many more may be begun
+	ahead   int64     // bytes of those that were
 	asleep  int       // workers that wait
 	waking  bool      // one of them has been woken and does not run yet
 	closed  bool      // no more jobs come
@@ -89,12 +94,12 @@ type flight struct {
 // flights are those that have ended, for reuse.
 var flights = sync.Pool{New: func() any { return new(flight) }}
 
-// newBulk starts the workers.
-func newBulk(t *tree, c *conn, d direction) *bulk {
+// newBulk starts so many workers.
+func newBulk(t *tree, c *conn, d direction, workers int) *bulk {
 	b := &bulk{tree: t, conn: c, direction: d, over: make(chan struct{})}
 	b.work.L, b.room.L = &b.mu, &b.mu
-	b.window = max(1, min(t.options.Workers, c.server.InFlight-1)) // one is the listing
-	for range min(bulkWorkers, b.window) {
+	b.window = max(1, min(t.bulkMost, c.server.InFlight-1)) // one is the listing
+	for range workers {
 		b.workers.Go(b.run)
 	}
 	b.watching.Go(b.watch)
@@ -167,7 +172,7 @@ func (b *bulk) wake() {
 
 // ready tells whether there is something to do. b.mu is held.
 func (b *bulk) ready() bool {
-	return len(b.landed) > 0 || len(b.jobs) > 0 && (b.window > 0 || b.stopped)
+	return len(b.landed) > 0 || len(b.jobs) > 0 && (b.window > 0 && b.ahead < bulkAhead || b.stopped)
 }
 
 // turn is what a worker does between two looks for more.
@@ -175,7 +180,8 @@ type turn struct {
 	most    int // how many files it takes
 	jobs    []job
 	arrived []*flight
-	ended   int // of arrived
+	ended   int   // of arrived
+	freed   int64 // the bytes of those
 }
 
 // run is a worker.
@@ -192,6 +198,8 @@ func (b *bulk) next(t *turn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.window += t.ended
+	b.ahead -= t.freed
+	t.ended, t.freed = 0, 0
 	for !b.ready() {
 		if b.closed && len(b.jobs) == 0 && len(b.flying) == 0 {
 			b.work.Broadcast()
@@ -208,6 +216,7 @@ func (b *bulk) next(t *turn) bool {
 	n = min(len(b.jobs), t.most)
 	if !b.stopped {
 		n = min(n, b.window)
+		n = b.fit(n)
 	}
 	b.window -= n
 	t.jobs = append(t.jobs[:0], b.jobs[:n]...)
@@ -233,6 +242,7 @@ func (b *bulk) take(t *turn) {
 	}
 	t.ended = 0
 	for t.ended < len(t.arrived) && (t.ended == 0 || !late()) {
+		t.freed += t.arrived[t.ended].job.size
 		b.end(t.arrived[t.ended])
 		t.ended++
 	}
@@ -249,6 +259,9 @@ func (b *bulk) leave(jobs []job, arrived []*flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.window += len(jobs)
+	for _, j := range jobs {
+		b.ahead -= j.size
+	}
 	b.jobs = slices.Insert(b.jobs, 0, jobs...)
 	b.landed = slices.Insert(b.landed, 0, arrived...)
 	b.wake()
@@ -264,6 +277,7 @@ func (b *bulk) begin(j job) {
 	switch {
 	case !departed:
 		b.window++
+		b.ahead -= j.size
 	case f.stage == landed: // so soon
 		b.landed = append(b.landed, f)
 		b.wake()
@@ -281,6 +295,28 @@ func (b *bulk) begin(j job) {
 	if left || !departed {
 		b.pass(j)
 	}
+}
+
+// fit counts the bytes of at most n of the jobs as under way, and returns how many
+// there is room for. b.mu is held.
+func (b *bulk) fit(n int) int {
+	for i := range n {
+		if b.ahead >= bulkAhead {
+			return i
+		}
+		b.ahead += b.jobs[i].size
+	}
+	return n
+}
+
+// load is how many files it still has to do; more than any once it has stopped.
+func (b *bulk) load() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return math.MaxInt
+	}
+	return len(b.jobs) + len(b.flying)
 }
 
 func (b *bulk) hasStopped() bool {

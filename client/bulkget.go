@@ -15,7 +15,7 @@ func (t *treeGetter) direction() direction {
 }
 
 func (t *treeGetter) depart(f *flight) bool {
-	f.op, f.replies = "get", &getReplies
+	f.op, f.replies, f.length = "get", &getReplies, protocol.SizeUnknown
 	if f.bulk.conn.begin(t.ctx, &f.request) != nil {
 		return false
 	}
@@ -25,7 +25,7 @@ func (t *treeGetter) depart(f *flight) bool {
 
 func (t *treeGetter) arrive(f *flight) bool {
 	g := &f.getter
-	*g = getter{conn: f.conn, path: f.path, length: protocol.SizeUnknown, begin: f.accept, moved: noProgress{}.Moved}
+	*g = getter{client: t.client, path: f.path, length: protocol.SizeUnknown, begin: f.accept, moved: noProgress{}.Moved}
 	f.g = g
 	for over, last := false, 0; !over; last++ {
 		if last == f.n {

@@ -9,27 +9,57 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/protocol"
 )
 
-// Client is a connection to a server. All methods are safe for concurrent use.
+// Client is a server that is connected to. All methods are safe for concurrent
+// use. A connection that is lost is dialled again where Options.Retries allows
+// that (see Retries in the package's documentation).
 //
 // A method whose context ends returns at once with the context's error; the
 // request is cancelled on the wire and the connection stays usable. Only a
 // reader or writer that blocks holds up the call that uses it.
-type Client struct{ conn *conn }
+type Client struct {
+	address  string // "host:port"
+	options  Options
+	limits   limits
+	lines    []*line      // the first is dialled by who needs it, the others on the side
+	advances atomic.Int64 // grows with all that need not be done again
+
+	closing context.Context // ends when Close is called
+	end     context.CancelFunc
+	closed  chan struct{} // closed when Close is over
+	once    sync.Once
+}
 
 // Dial connects to a server at "host:port"; the port is 2120 when missing.
 // ctx bounds connecting and greeting only. A server that cannot be reached is
-// a *NetworkError, one that refuses or speaks another protocol an *Error.
+// a *NetworkError, at once, for an address may be mistyped; one that refuses or
+// speaks another protocol is an *Error, once retries are used up where it says
+// that another try may help.
 func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
-	return dial(ctx, address, o.withDefaults(), defaultLimits())
+	return dialFirst(ctx, address, o.withDefaults(), defaultLimits())
 }
 
-func dial(ctx context.Context, address string, options Options, limits limits) (*Client, error) {
-	address = withPort(address)
+func dialFirst(ctx context.Context, address string, options Options, limits limits) (*Client, error) {
+	c := &Client{address: withPort(address), options: options, limits: limits, closed: make(chan struct{})}
+	c.closing, c.end = context.WithCancel(context.Background())
+	for range options.Connections {
+		c.lines = append(c.lines, newLine(c))
+	}
+	if err := c.lines[0].first(ctx); err != nil {
+		c.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial makes one connection.
+func dial(ctx context.Context, address string, options *Options, limits limits) (*conn, error) {
 	limited := ctx
 	if options.DialTimeout > 0 {
 		var cancel context.CancelFunc
@@ -41,12 +71,12 @@ func dial(ctx context.Context, address string, options Options, limits limits) (
 		return nil, dialError(ctx, address, err)
 	}
 	in := newReceiver(nc)
-	server, err := greet(limited, in, address, &options)
+	server, err := greet(limited, in, address, options)
 	if err != nil {
 		_ = nc.Close() // the first error is the one to tell
 		return nil, dialError(ctx, address, err)
 	}
-	return &Client{newConn(in, server, options.Timeout, limits)}, nil
+	return newConn(in, server, options.Timeout, limits), nil
 }
 
 // withPort adds the default port where none is given.
@@ -146,14 +176,17 @@ func foreign(in *receiver, address string, err error) error {
 // closes the connection. Calls that are still open then fail with ErrClosed,
 // as every later one does. It always returns nil.
 func (c *Client) Close() error {
-	c.conn.close()
+	c.once.Do(func() {
+		defer close(c.closed)
+		c.end()
+		var group sync.WaitGroup
+		for _, l := range c.lines {
+			group.Go(l.close)
+		}
+		group.Wait()
+	})
 	return nil
 }
 
-// Server returns what the server told about itself.
-func (c *Client) Server() Server { return c.conn.server }
-
-// Done returns a channel that is closed once the connection has ended, by
-// Close, by the server or by a failure: every call fails from then on. Whoever
-// gives Put a reader that can block for long has it fail then.
-func (c *Client) Done() <-chan struct{} { return c.conn.dead }
+// Server returns what the server told about itself when it was dialled last.
+func (c *Client) Server() Server { return c.lines[0].last().server }

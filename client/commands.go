@@ -12,27 +12,37 @@ import (
 )
 
 // Ping returns how long the server takes to answer.
-func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+func (c *Client) Ping(ctx context.Context) (took time.Duration, err error) {
+	err = c.attempt(ctx, "ping", "", func(conn *conn) (bool, error) {
+		var err error
+		took, err = conn.measure(ctx)
+		return true, err
+	})
+	return took, err
+}
+
+// measure is Ping on one connection.
+func (c *conn) measure(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
-	r := &request{conn: c.conn, op: "ping"}
+	r := &request{conn: c, op: "ping"}
 	if err := ctx.Err(); err != nil {
 		return 0, r.wrap(err)
 	}
-	if c.conn.open.Add(1) == 1 { // silence is a failure now
-		c.conn.watch.start()
+	if c.open.Add(1) == 1 { // silence is a failure now
+		c.watch.start()
 	}
-	defer c.conn.open.Add(-1)
-	if err := c.conn.refused(); err != nil {
+	defer c.open.Add(-1)
+	if err := c.refused(); err != nil {
 		return 0, r.wrap(err)
 	}
-	answered := c.conn.ping(rand.Uint64())
+	answered := c.ping(rand.Uint64())
 	select {
 	case <-answered:
 		return time.Since(begun), nil
 	case <-ctx.Done():
 		return 0, r.wrap(ctx.Err())
-	case <-c.conn.dead:
-		return 0, r.wrap(c.conn.cause())
+	case <-c.dead:
+		return 0, r.wrap(c.cause())
 	}
 }
 
@@ -76,8 +86,7 @@ func (c *Client) Lstat(ctx context.Context, path string) (Info, error) {
 }
 
 func (c *Client) stat(ctx context.Context, m protocol.Stat) (Info, error) {
-	r := &request{op: "stat", path: m.Path, replies: &statReplies}
-	meta, err := exchange[protocol.Meta](ctx, c.conn, r, m)
+	meta, err := exchange[protocol.Meta](ctx, c, kind{op: "stat", replies: &statReplies}, m.Path, m)
 	if err != nil {
 		return Info{}, err
 	}
@@ -87,27 +96,28 @@ func (c *Client) stat(ctx context.Context, m protocol.Stat) (Info, error) {
 // Mkdir makes a directory; mode holds permission bits, 0 is the server's
 // default. What exists is ErrExists, a missing parent ErrNotFound.
 func (c *Client) Mkdir(ctx context.Context, path string, mode fs.FileMode) error {
-	_, err := c.command(ctx, "mkdir", path, protocol.Mkdir{Path: path, Mode: wireMode(mode)})
+	_, err := c.change(ctx, "mkdir", path, protocol.Mkdir{Path: path, Mode: wireMode(mode)})
 	return err
 }
 
 // MkdirAll makes a directory and its missing parents; it is no error if the
 // directory exists.
 func (c *Client) MkdirAll(ctx context.Context, path string, mode fs.FileMode) error {
-	_, err := c.command(ctx, "mkdir", path, protocol.Mkdir{Path: path, Mode: wireMode(mode), Flags: protocol.MkdirParents})
+	k := kind{op: "mkdir", replies: &commandReplies, patient: true}
+	_, err := exchange[protocol.OK](ctx, c, k, path, protocol.Mkdir{Path: path, Mode: wireMode(mode), Flags: protocol.MkdirParents})
 	return err
 }
 
 // Remove removes a file, a symbolic link or an empty directory.
 func (c *Client) Remove(ctx context.Context, path string) error {
-	_, err := c.command(ctx, "remove", path, protocol.Remove{Path: path})
+	_, err := c.change(ctx, "remove", path, protocol.Remove{Path: path})
 	return err
 }
 
 // RemoveAll removes a path with all it holds and returns how many entries
 // went. A path that does not exist is ErrNotFound.
 func (c *Client) RemoveAll(ctx context.Context, path string) (removed int64, err error) {
-	ok, err := c.command(ctx, "remove", path, protocol.Remove{Path: path, Flags: protocol.RemoveRecursive})
+	ok, err := c.change(ctx, "remove", path, protocol.Remove{Path: path, Flags: protocol.RemoveRecursive})
 	return int64(ok.Count), err
 }
 
@@ -124,7 +134,7 @@ func (c *Client) Rename(ctx context.Context, from, to string, o *RenameOptions) 
 	if err := checkPath("rename", to); err != nil {
 		return err
 	}
-	_, err := c.command(ctx, "rename", from, m)
+	_, err := c.change(ctx, "rename", from, m)
 	return err
 }
 
@@ -142,21 +152,23 @@ func (c *Client) SumSHA256(ctx context.Context, path string) (Sum, error) {
 }
 
 func (c *Client) sum(ctx context.Context, path string, algorithm protocol.Algorithm) (Sum, error) {
-	r := &request{op: "sum", path: path, replies: &sumReplies}
-	r.patient.Store(true)
-	end, err := exchange[protocol.End](ctx, c.conn, r, protocol.Sum{Algorithm: algorithm, Path: path})
+	k := kind{op: "sum", replies: &sumReplies, patient: true}
+	asked := func(end protocol.End) error {
+		if end.Algorithm != algorithm {
+			return fmt.Errorf("END has a digest by the algorithm %d, and not %d", end.Algorithm, algorithm)
+		}
+		return nil
+	}
+	end, err := exchange[protocol.End](ctx, c, k, path, protocol.Sum{Algorithm: algorithm, Path: path}, asked)
 	if err != nil {
 		return Sum{}, err
-	}
-	if end.Algorithm != algorithm {
-		return Sum{}, r.broken(fmt.Errorf("END has a digest by the algorithm %d, and not %d", end.Algorithm, algorithm))
 	}
 	return Sum{Size: int64(end.Size), ETag: uint64(end.ETag), Digest: end.Digest, SHA256: end.SHA256}, nil
 }
 
-// command sends a request that OK answers. It may take the server long.
-func (c *Client) command(ctx context.Context, op, path string, m protocol.Message) (protocol.OK, error) {
-	r := &request{op: op, path: path, replies: &commandReplies}
-	r.patient.Store(true)
-	return exchange[protocol.OK](ctx, c.conn, r, m)
+// change sends a request that OK answers, and that must not be repeated where it
+// may have been done.
+func (c *Client) change(ctx context.Context, op, path string, m protocol.Message) (protocol.OK, error) {
+	k := kind{op: op, replies: &commandReplies, patient: true, once: true}
+	return exchange[protocol.OK](ctx, c, k, path, m)
 }

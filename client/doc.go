@@ -7,10 +7,29 @@
 //	defer c.Close()
 //	result, err := c.GetFile(ctx, "album/photo.jpg", "photo.jpg", nil)
 //
-// A [Client] is one connection. Its methods block, may be called from any
-// number of goroutines, and share the connection: requests are pipelined, and
-// as many are in flight as both sides allow. Every block that arrives is
-// verified before it is handed on, and every file before it gets its name.
+// A [Client] is one connection, or as many as [Options].Connections allows. Its
+// methods block, may be called from any number of goroutines, and share the
+// connections: requests are pipelined, and as many are in flight as both sides
+// allow. Every block that arrives is verified before it is handed on, and every
+// file before it gets its name.
+//
+// # Retries
+//
+// With [Options].Retries a connection that is lost, or ended by a server that shuts
+// down or has no room, is dialled again, and what was under way goes on:
+//
+//   - A get asks for what comes behind the last block that it has written, of the
+//     same version; a put sends what the server has not verified yet; a listing
+//     yields what is new; of a tree only the files that are not done are repeated.
+//   - [Client.Mkdir], [Client.Remove], [Client.RemoveAll], [Client.Rename] and a
+//     Put with a condition are not repeated once the server may have done them: the
+//     error is an [*UnknownError]. [Client.MkdirAll] and a Put without one are, for
+//     twice is the same as once.
+//   - The wait before an attempt is half a second, more or less, and twice as long
+//     each time, up to half a minute. What is achieved (a block, a file, an answer)
+//     begins the count anew. The calls that wait for one attempt fail together,
+//     and a later call may try again.
+//   - [Dial] itself tries once, unless a server answers that another try may help.
 //
 // # Slow readers
 //

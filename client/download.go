@@ -11,7 +11,7 @@ import (
 
 // download is a GET into a local file, which may hold a part of it already.
 type download struct {
-	conn   *conn
+	client *Client
 	path   string // on the server
 	into   *localFile
 	moved  func(int64)
@@ -51,7 +51,7 @@ func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is
 
 func (d *download) getter() *getter {
 	return &getter{
-		conn: d.conn, path: d.path, length: protocol.SizeUnknown, moved: d.moved, wrote: d.into.wrote,
+		client: d.client, path: d.path, length: protocol.SizeUnknown, moved: d.moved, wrote: d.into.wrote,
 		begin: func(info Info, size int64) (io.Writer, error) {
 			d.expect(size)
 			return d.into.create(d.origin(info))
@@ -60,7 +60,7 @@ func (d *download) getter() *getter {
 }
 
 func (d *download) origin(info Info) origin {
-	return origin{address: d.conn.address, path: d.path, size: info.Size, etag: info.ETag, boot: bootID()}
+	return origin{address: d.client.address, path: d.path, size: info.Size, etag: info.ETag, boot: bootID()}
 }
 
 // resume has g go on with what an earlier run left.

@@ -109,6 +109,18 @@ func (e *NetworkError) Is(target error) bool {
 	return target == ErrNetwork
 }
 
+// UnknownError is a change of which nobody can tell whether it was made: the
+// connection was lost between the request and its answer, and to ask again could
+// change what others have done meanwhile. It matches whatever its cause matches.
+type UnknownError struct{ Err error }
+
+// Error returns the cause and what is not known, in one line without control
+// characters.
+func (e *UnknownError) Error() string { return e.Err.Error() + "; it may have been done" }
+
+// Unwrap returns the cause.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
 // LocalError is a fault of this machine's files, or of the reader or writer
 // that a caller gave. It wraps its cause, so that it may match fs.ErrNotExist or
 // ErrChanged as a remote failure does; errors.As tells the two apart.

@@ -28,7 +28,7 @@ func (c *Client) getFile(ctx context.Context, remote, local string, o *TransferO
 	defer func() { _ = l.root.Close() }() // nothing is written through it
 	expected := 0
 	defer func() { o.Progress.Done(expected) }()
-	d := download{conn: c.conn, path: remote, into: l, moved: o.Progress.Moved, expect: func(size int64) {
+	d := download{client: c, path: remote, into: l, moved: o.Progress.Moved, expect: func(size int64) {
 		expected = 1
 		o.Progress.Expect(1, size)
 	}}

@@ -41,7 +41,7 @@ func TestGoaway(t *testing.T) {
 		if _, err := c.Stat(limit(t), "a"); !errors.Is(err, ErrShuttingDown) || !errors.As(err, &e) || !e.Retry {
 			t.Error(err)
 		}
-		<-c.conn.dead // the peer hangs up: the reason stays
+		<-only(c).dead // the peer hangs up: the reason stays
 	}
 }
 
@@ -217,7 +217,7 @@ func TestCancel(t *testing.T) {
 			if _, err := c.Stat(limit(t), "b"); err != nil {
 				t.Errorf("then: %v", err)
 			}
-			waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+			waitFor(t, func() bool { return only(c).open.Load() == 0 })
 		})
 	}
 }
@@ -335,7 +335,7 @@ func TestPutReaders(t *testing.T) {
 			if !errors.Is(err, test.want) || !errors.As(err, &local) {
 				t.Error(err)
 			}
-			waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+			waitFor(t, func() bool { return only(c).open.Load() == 0 })
 		})
 	}
 }
@@ -355,7 +355,7 @@ func TestLongPaths(t *testing.T) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if c.conn.over() {
+	if only(c).over() {
 		t.Error("the connection is over")
 	}
 }
@@ -370,7 +370,7 @@ func TestPutCancelledAtItsEnd(t *testing.T) {
 		if _, err := c.Put(ctx, "a", r, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
-		waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+		waitFor(t, func() bool { return only(c).open.Load() == 0 })
 	}
 }
 
@@ -387,7 +387,7 @@ func TestPutReaderOfALostConnection(t *testing.T) {
 		})
 		r := io.MultiReader(io.LimitReader(zeros{}, size), readerFunc(func([]byte) (int, error) {
 			close(hangUp)
-			<-c.Done()
+			<-only(c).dead
 			return 0, io.ErrClosedPipe
 		}))
 		var local *LocalError

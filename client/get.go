@@ -27,7 +27,7 @@ func (c *Client) Get(ctx context.Context, path string, w io.Writer, o *GetOption
 	}
 	progress := progressOr(o.Progress)
 	g := getter{
-		conn: c.conn, path: path, next: uint64(o.Offset), length: length, etag: protocol.ETag(o.IfMatch),
+		client: c, path: path, next: uint64(o.Offset), length: length, etag: protocol.ETag(o.IfMatch),
 		begin: func(_ Info, size int64) (io.Writer, error) {
 			progress.Expect(1, size)
 			return w, nil
@@ -42,9 +42,9 @@ func (c *Client) Get(ctx context.Context, path string, w io.Writer, o *GetOption
 }
 
 // getter is a GET, in as many requests as it takes: one, unless its writer
-// was so slow that others went first.
+// was so slow that others went first, or the connection was lost.
 type getter struct {
-	conn   *conn
+	client *Client
 	path   string
 	next   uint64                                         // offset of the next byte
 	length uint64                                         // that remains, or protocol.SizeUnknown
@@ -65,13 +65,12 @@ type getter struct {
 
 func (g *getter) run(ctx context.Context) (Result, error) {
 	begun := time.Now()
-	for {
-		p := part{g: g, request: request{conn: g.conn, op: "get", path: g.path, replies: &getReplies, now: g.now}}
-		if err := p.run(ctx); err == nil {
-			break
-		} else if !errors.Is(err, errSetAside) {
-			return Result{}, err
-		}
+	err := g.request(ctx, g.left)
+	if err == nil && g.next < g.end {
+		err = g.spread(ctx)
+	}
+	if err != nil {
+		return Result{}, err
 	}
 	return g.result(begun), nil
 }
@@ -84,31 +83,70 @@ func (g *getter) result(begun time.Time) Result {
 	}
 }
 
+// request gets what comes next, so many bytes as left says each time that a
+// request is made.
+func (g *getter) request(ctx context.Context, left func() uint64) error {
+	return g.client.attempt(ctx, "get", g.path, func(conn *conn) (bool, error) {
+		err := errSetAside
+		for errors.Is(err, errSetAside) {
+			p := g.part()
+			if err = p.ask(ctx, conn, g.next, left()); err == nil {
+				err = p.take(ctx)
+			}
+		}
+		return g.w == nil || g.etag != 0, err
+	})
+}
+
+// left returns how much the first request asks for, and those that follow it where
+// it was not answered to its end: all, or the first piece.
+func (g *getter) left() uint64 {
+	most := g.length
+	if g.w != nil {
+		most = g.end - g.next
+	}
+	if len(g.client.lines) > 1 {
+		return min(most, pieceEnd(g.next)-g.next)
+	}
+	return most
+}
+
+func (g *getter) part() *part {
+	return &part{g: g, request: request{op: "get", path: g.path, replies: &getReplies, now: g.now}}
+}
+
 // part is one request of a GET.
 type part struct {
 	request
 	g       *getter
+	from    uint64
+	length  uint64        // what was asked for, or protocol.SizeUnknown
+	until   uint64        // where it ends, once META has come
 	tree    protocol.Tree // over what this request brought
 	started bool          // META has come
 }
 
-func (p *part) run(ctx context.Context) error {
+// ask makes the request; take has to follow.
+func (p *part) ask(ctx context.Context, c *conn, from, length uint64) error {
 	g := p.g
-	m := protocol.Get{Path: g.path, Offset: g.next, Length: g.length, ETag: g.etag}
-	if g.w != nil {
-		m.Length = g.end - g.next
-	}
+	p.from, p.length = from, length
+	m := protocol.Get{Path: g.path, Offset: from, Length: length, ETag: g.etag}
 	if g.w != nil && g.etag == 0 {
 		return p.errorf(protocol.Changed, "the server gave no etag to go on with")
 	}
 	if g.etag != 0 {
 		m.Flags = protocol.GetIfMatch
 	}
-	if err := p.conn.begin(ctx, &p.request); err != nil {
+	if err := c.begin(ctx, &p.request); err != nil {
 		return err
 	}
+	c.sender.message(p.id, m)
+	return nil
+}
+
+// take handles the replies, to the last.
+func (p *part) take(ctx context.Context) error {
 	defer p.abandon() // also when the writer panics
-	p.conn.sender.message(p.id, m)
 	for {
 		a, err := p.next(ctx)
 		if err != nil {
@@ -150,6 +188,7 @@ func (p *part) head(a arrival) error {
 	case g.etag != 0 && m.ETag != g.etag:
 		return p.errorf(protocol.Changed, "the server sent another version than was asked for")
 	case g.w != nil:
+		p.until = p.from + p.length
 		return nil
 	}
 	g.info = infoOf(&m)
@@ -157,6 +196,9 @@ func (p *part) head(a arrival) error {
 	g.end = max(g.next, m.Size) // past the end of the file is an empty range
 	if g.length != protocol.SizeUnknown {
 		g.end = min(g.end, g.next+g.length)
+	}
+	if p.until = g.end; p.length != protocol.SizeUnknown {
+		p.until = min(g.end, p.from+p.length)
 	}
 	g.w, err = g.begin(g.info, int64(g.end-g.next))
 	return err
@@ -169,9 +211,9 @@ func (p *part) data(ctx context.Context, a arrival) error {
 		return err
 	}
 	g := p.g
-	if m.Offset != g.next || uint64(len(m.Bytes)) != protocol.BlockEnd(g.next, g.end)-g.next {
+	if m.Offset != g.next || uint64(len(m.Bytes)) != protocol.BlockEnd(g.next, p.until)-g.next {
 		return p.errorf(protocol.Protocol, "the server sent %d bytes at %d, where %d was next and %d is the end",
-			len(m.Bytes), m.Offset, g.next, g.end)
+			len(m.Bytes), m.Offset, g.next, p.until)
 	}
 	if !m.Verify() {
 		again := m // a copy, so that the block of every other frame costs no allocation
@@ -191,6 +233,7 @@ func (p *part) data(ctx context.Context, a arrival) error {
 	}
 	g.tree.Add(m.Digest, len(m.Bytes))
 	p.tree.Add(m.Digest, len(m.Bytes))
+	g.client.advanced()
 	g.moved(int64(len(m.Bytes)))
 	return nil
 }
@@ -205,8 +248,8 @@ func (p *part) tail(a arrival) error {
 	switch {
 	case m.Algorithm != protocol.XXH3Tree:
 		return p.broken(fmt.Errorf("END of a GET has a digest by the algorithm %d", m.Algorithm))
-	case g.next != g.end:
-		return p.errorf(protocol.Integrity, "the file ended at %d and not at %d", g.next, g.end)
+	case g.next != p.until:
+		return p.errorf(protocol.Integrity, "the file ended at %d and not at %d", g.next, p.until)
 	case m.Size != p.tree.Size() || m.Digest != p.tree.Sum():
 		return p.errorf(protocol.Integrity, "the digest of the file is not that of its blocks")
 	case m.ETag != g.etag:

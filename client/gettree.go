@@ -125,7 +125,7 @@ func (t *treeGetter) transfer(j job) (Result, error) {
 			return Result{}, err
 		}
 	}
-	d := download{conn: t.client.conn, path: join(t.remote, j.path), into: l, moved: t.options.Progress.Moved, shares: true}
+	d := download{client: t.client, path: join(t.remote, j.path), into: l, moved: t.options.Progress.Moved, shares: true}
 	d.expect = func(size int64) {
 		if size != j.size {
 			t.options.Progress.Expect(0, size-j.size)

@@ -204,7 +204,7 @@ func (g *globber) each(dir string, o ListOptions, visit func(Entry) bool) bool {
 // on: what the server said of one of many directories ends nothing.
 func (g *globber) unread(name string, err error) bool {
 	refused, said := errors.AsType[*Error](err)
-	if !g.deeper || !said || refused.Code == protocol.Protocol || g.client.conn.over() {
+	if !g.deeper || !said || refused.Code == protocol.Protocol || endsAll(err) {
 		g.yield(Entry{}, err)
 		return false
 	}

@@ -60,7 +60,7 @@ var (
 		blocks := 0
 		_, err := c.Put(ctx, "a", readerFunc(func(b []byte) (int, error) {
 			if blocks++; blocks > 2 {
-				<-c.conn.dead
+				<-only(c).dead
 			}
 			return len(b), nil
 		}), nil)
@@ -280,7 +280,7 @@ func TestHostile(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Fatalf("%v, and not %v", err, test.want)
 			}
-			if over := c.conn.over(); over == test.usable {
+			if over := only(c).over(); over == test.usable {
 				t.Errorf("the connection is over: %t", over)
 			}
 			if test.usable {
@@ -360,10 +360,10 @@ func TestAfterCancel(t *testing.T) {
 				t.Fatal(err)
 			}
 			if late == 10 {
-				waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+				waitFor(t, func() bool { return only(c).open.Load() == 0 })
 			} else {
-				waitFor(t, c.conn.over)
-				if err := c.conn.cause(); !errors.Is(err, ErrProtocol) {
+				waitFor(t, only(c).over)
+				if err := only(c).cause(); !errors.Is(err, ErrProtocol) {
 					t.Error(err)
 				}
 			}

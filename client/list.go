@@ -10,14 +10,43 @@ import (
 // List yields the entries of a directory in no particular order, as they
 // come. An entry with Err set is a directory that could not be read, or has a
 // name that nothing can have; the walk goes on behind it. An error as the second value ends the walk. Breaking off
-// cancels the listing. The loop's body may use the Client.
+// cancels the listing. The loop's body may use the Client. A listing that is
+// begun again, for the connection was lost, yields only what is new.
 func (c *Client) List(ctx context.Context, path string, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		l := lister{request: request{op: "list", path: path, replies: &listReplies}}
-		if err := l.run(ctx, c.conn, o, yield); err != nil {
+		w := walk{advanced: c.advanced, yield: yield}
+		if c.options.Retries > 0 {
+			w.seen = make(map[protocol.Digest]struct{})
+		}
+		err := c.attempt(ctx, "list", path, func(conn *conn) (bool, error) {
+			l := lister{walk: &w, request: request{op: "list", path: path, replies: &listReplies}}
+			return true, l.run(ctx, conn, o)
+		})
+		if err != nil {
 			yield(Entry{}, err)
 		}
 	}
+}
+
+// walk is a List, in as many requests as it takes.
+type walk struct {
+	advanced func()
+	yield    func(Entry, error) bool
+	// seen has the digest of each entry that was yielded, which is less than the
+	// entry; nil where there will be no second request.
+	seen map[protocol.Digest]struct{}
+}
+
+// isNew tells whether an entry was not yielded by an earlier request. A directory
+// may come twice: with a code once it fails.
+func (w *walk) isNew(m *protocol.Entry) bool {
+	if w.seen == nil {
+		return true
+	}
+	digest := protocol.BlockDigest(append([]byte(m.Path), byte(m.Code)))
+	_, found := w.seen[digest]
+	w.seen[digest] = struct{}{}
+	return !found
 }
 
 // emptyMost is how many ENTRIES without an entry a server may send in a row.
@@ -26,12 +55,13 @@ const emptyMost = 64
 // lister is a listing in flight.
 type lister struct {
 	request
+	walk  *walk
 	count uint64 // entries that came
 	empty int    // ENTRIES without an entry since the last with one
 }
 
 // run yields the entries. It returns nil when yield returned false.
-func (l *lister) run(ctx context.Context, c *conn, o ListOptions, yield func(Entry, error) bool) error {
+func (l *lister) run(ctx context.Context, c *conn, o ListOptions) error {
 	m := protocol.List{Path: l.path}
 	if o.Recursive {
 		m.Flags = protocol.ListRecursive
@@ -49,14 +79,14 @@ func (l *lister) run(ctx context.Context, c *conn, o ListOptions, yield func(Ent
 		if a.opcode == protocol.OpOK {
 			return l.over(a)
 		}
-		if more, err := l.batch(ctx, a, yield); err != nil || !more {
+		if more, err := l.batch(ctx, a); err != nil || !more {
 			return err
 		}
 	}
 }
 
 // batch yields the entries of one ENTRIES.
-func (l *lister) batch(ctx context.Context, a arrival, yield func(Entry, error) bool) (more bool, err error) {
+func (l *lister) batch(ctx context.Context, a arrival) (more bool, err error) {
 	m, err := decode[protocol.Entries](&l.request, a)
 	if err != nil {
 		return false, err
@@ -72,7 +102,11 @@ func (l *lister) batch(ctx context.Context, a arrival, yield func(Entry, error) 
 		if err := ctx.Err(); err != nil {
 			return false, l.wrap(err)
 		}
-		if !yield(l.entry(&m.List[i]), nil) {
+		if !l.walk.isNew(&m.List[i]) {
+			continue
+		}
+		l.walk.advanced()
+		if !l.walk.yield(l.entry(&m.List[i]), nil) {
 			return false, nil
 		}
 	}

@@ -27,9 +27,20 @@ type Options struct {
 	// does while a source rests, which servers are shown by PING whatever the
 	// timeout. The default is 60 seconds.
 	Timeout time.Duration
-	// InFlight is the most requests in flight, 1 to 65535; the default is 512.
+	// InFlight is the most requests in flight, 1 to 65535; the default is 4096.
 	// The server may allow fewer.
 	InFlight int
+	// Retries is how many times in a row a connection that was lost is dialled
+	// again, and what was under way goes on; what was achieved in between, such as
+	// a block that came, begins the count anew. 0 is none: a Client whose
+	// connection is lost then fails every call.
+	Retries int
+	// OnRetry is told before each such attempt; it may be nil, and must be quick.
+	OnRetry func(Retry)
+	// Connections is how many connections are used at most; the default is 1. More
+	// are dialled when many files of a tree are under way, or a file of many blocks
+	// is got; those that cannot be had are done without.
+	Connections int
 	// Dial connects; the default is that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -51,6 +62,8 @@ func (o *Options) withDefaults() Options {
 		filled.InFlight = protocol.DefaultInFlight
 	}
 	filled.InFlight = min(filled.InFlight, math.MaxUint16)
+	filled.Retries = max(filled.Retries, 0)
+	filled.Connections = max(filled.Connections, 1)
 	if filled.Dial == nil {
 		filled.Dial = new(net.Dialer).DialContext
 	}
@@ -91,6 +104,10 @@ type PutOptions struct {
 	IfMatch    uint64      // the ETag that the path must have; 0 is any
 	NoParents  bool        // fail with ErrNotFound where the parent directory is missing
 	Progress   Progress    // may be nil
+	// Lost is called when the connection is lost and the reader cannot be read
+	// again: whoever gives one that can block for long has it fail then. Put
+	// returns the reason of the loss. It may be nil.
+	Lost func()
 }
 
 // RenameOptions refine a Rename. The zero value, or nil, replaces a file.
@@ -117,10 +134,10 @@ type TransferOptions struct {
 	Select func(path string, kind Kind) bool
 }
 
-// defaultWorkers is as many as a server takes in flight: what waits for a round trip
+// defaultWorkers is how many work on a file each: what waits for a round trip
 // waits together, and what waits for the server's disk is made durable together.
 const (
-	defaultWorkers = protocol.DefaultInFlight
+	defaultWorkers = 512
 	// largeAtOnce is how many files of more than a block are at work at once: each
 	// holds blocks, and a few keep the connection busy.
 	largeAtOnce = 16

@@ -68,7 +68,7 @@ func dialPeer(t testing.TB, o peerOptions, script func(p *peer)) (*Client, error
 		}
 		script(p)
 	})
-	c, err := dial(context.Background(), "peer", o.options.withDefaults(), limits)
+	c, err := dialFirst(context.Background(), "peer", o.options.withDefaults(), limits)
 	t.Cleanup(func() {
 		if c != nil {
 			_ = c.Close()
@@ -78,6 +78,9 @@ func dialPeer(t testing.TB, o peerOptions, script func(p *peer)) (*Client, error
 	})
 	return c, err
 }
+
+// only returns a client's one connection.
+func only(c *Client) *conn { return c.lines[0].last() }
 
 func b2u(b bool) uint16 {
 	if b {

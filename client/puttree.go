@@ -10,9 +10,12 @@ import (
 )
 
 const (
-	// walkers is how many directories are made and read at once, where the descriptors
+	// walkers is how many directories are read at once, where the descriptors
 	// suffice.
 	walkers = 8
+	// makers is how many are being made on the server, each of which takes a round
+	// trip before the files in it can be sent.
+	makers = 256
 	// readDirBatch is how many entries of a directory are read at once.
 	readDirBatch = 512
 )
@@ -33,12 +36,13 @@ const (
 func (c *Client) PutTree(ctx context.Context, local, remote string, o *TransferOptions) (Summary, error) {
 	t := &treePutter{tree: newTree(ctx, c, remote, local, o)}
 	t.changed.L = &t.walking
+	t.reading = make(chan struct{}, t.limits.walkers)
 	if err := t.open(); err != nil {
 		t.end(err)
 		return t.result()
 	}
 	t.start(t.transfer, t.direction())
-	t.walk(t.walkOne)
+	t.walk(makers, t.walkOne)
 	t.finish()
 	t.dirs.finish(t.failed)
 	return t.result()
@@ -52,6 +56,7 @@ type treePutter struct {
 	pending []string        // directories to walk
 	busy    int             // those being walked
 	known   map[string]bool // directories that were there at first
+	reading chan struct{}   // holds a token for each directory that is open for its walk
 }
 
 // open surveys the local tree and makes the remote directory.
@@ -68,7 +73,7 @@ func (t *treePutter) open() error {
 	}
 	t.dirs.links = t.options.Links
 	t.known = make(map[string]bool)
-	t.walk(t.survey)
+	t.walk(t.limits.walkers, t.survey)
 	if t.remote == "" || t.remote == "." { // the served directory is there
 		return nil
 	}
@@ -83,10 +88,10 @@ func (t *treePutter) open() error {
 func dirMode(info fs.FileInfo) fs.FileMode { return info.Mode().Perm() | 0o700 }
 
 // walk visits every directory, several at a time. A visit pushes those inside.
-func (t *treePutter) walk(visit func(dir string)) {
+func (t *treePutter) walk(walkers int, visit func(dir string)) {
 	t.pending = []string{"."}
 	var group sync.WaitGroup
-	for range t.limits.walkers {
+	for range walkers {
 		group.Go(func() {
 			for {
 				dir, ok := t.pop()
@@ -114,6 +119,8 @@ func (t *treePutter) pop() (string, bool) {
 	}
 	if err := t.ctx.Err(); err != nil {
 		t.end(err)
+		t.pending = nil
+		t.changed.Broadcast()
 		return "", false
 	}
 	last := len(t.pending) - 1
@@ -133,8 +140,9 @@ func (t *treePutter) push(dir string) {
 func (t *treePutter) popped() {
 	t.walking.Lock()
 	defer t.walking.Unlock()
-	t.busy--
-	t.changed.Broadcast()
+	if t.busy--; t.busy == 0 && len(t.pending) == 0 {
+		t.changed.Broadcast() // nothing more will come
+	}
 }
 
 // reserved is the beginning of the names that a server keeps for itself and
@@ -170,31 +178,44 @@ func (t *treePutter) learn(dir string) {
 func (t *treePutter) walkOne(path string) {
 	err := t.mkdir(path)
 	if err == nil {
+		t.reading <- struct{}{}
 		err = t.dirs.read(t.ctx, path, t.entry)
+		<-t.reading
 	}
 	if err != nil && !errors.Is(err, errStopped) {
 		t.failed(path, err)
 	}
 }
 
+// mkdir makes a directory. It holds no descriptor while it waits for the server.
 func (t *treePutter) mkdir(path string) error {
 	if path == "." {
 		return nil
 	}
-	dir, err := t.dirs.use(path)
+	mode, err := t.modeOf(path)
 	if err != nil {
 		return err
 	}
-	defer t.dirs.release(dir)
-	info, err := dir.root.Stat(".")
-	if err != nil {
-		return localError("stat", localPath(t.local, path), err)
-	}
-	if err := t.client.MkdirAll(t.ctx, join(t.remote, path), dirMode(info)); err != nil {
+	if err := t.client.MkdirAll(t.ctx, join(t.remote, path), mode); err != nil {
 		return err
 	}
 	t.directory()
 	return nil
+}
+
+func (t *treePutter) modeOf(path string) (fs.FileMode, error) {
+	t.reading <- struct{}{}
+	defer func() { <-t.reading }()
+	dir, err := t.dirs.use(path)
+	if err != nil {
+		return 0, err
+	}
+	defer t.dirs.release(dir)
+	info, err := dir.root.Stat(".")
+	if err != nil {
+		return 0, localError("stat", localPath(t.local, path), err)
+	}
+	return dirMode(info), nil
 }
 
 // entry handles one entry of a directory, and reports whether to go on.

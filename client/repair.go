@@ -29,7 +29,7 @@ func (p *part) fetchAgain(ctx context.Context, m *protocol.Data) error {
 	signal(p.inbox.room) // for a reader that waits already
 	defer p.spare.Store(0)
 	again := getter{
-		conn: g.conn, path: g.path, next: m.Offset, length: uint64(len(m.Bytes)), etag: g.etag,
+		client: g.client, path: g.path, next: m.Offset, length: uint64(len(m.Bytes)), etag: g.etag,
 		damaged: g.damaged, now: true,
 		begin: func(Info, int64) (io.Writer, error) { return into{m.Bytes}, nil },
 		moved: func(int64) {},
@@ -53,30 +53,30 @@ func (i into) Write(b []byte) (int, error) { return copy(i.b, b), nil }
 
 // damaged tells whether an error is that of a block which arrived damaged. One that
 // was all there was to send is sent again with its PUT: it costs no more.
-func (p *putter) damaged(err error) bool {
+func (u *upload) damaged(err error) bool {
 	said, ok := errors.AsType[*Error](err)
-	return ok && said.Code == protocol.Integrity && said.Op == p.op && !p.answered
+	return ok && said.Code == protocol.Integrity && said.Op == u.op && !u.answered
 }
 
 // again takes a reply that comes before the last: READY, which asks for a block that
 // arrived damaged.
-func (p *putter) again(ctx context.Context, a arrival) error {
+func (u *upload) again(ctx context.Context, a arrival) error {
 	if a.opcode != protocol.OpReady {
-		return p.errorf(protocol.Protocol, "the server sent %s before all was sent", a.opcode)
+		return u.errorf(protocol.Protocol, "the server sent %s before all was sent", a.opcode)
 	}
-	m, err := decode[protocol.Ready](&p.request, a)
+	m, err := decode[protocol.Ready](&u.request, a)
 	if err != nil {
 		return err
 	}
-	sent := p.tree.Size()
+	p, sent := u.put, u.tree.Size()
 	p.repaired++
 	switch {
-	case m.Flags&protocol.ReadyAgain == 0 || m.Offset >= sent || m.Offset < uint64(p.resumed):
-		return p.errorf(protocol.Protocol, "the server sent READY for %d after %d bytes", m.Offset, sent)
+	case m.Flags&protocol.ReadyAgain == 0 || m.Offset >= sent || m.Offset < u.from:
+		return u.errorf(protocol.Protocol, "the server sent READY for %d after %d bytes", m.Offset, sent)
 	case p.repaired > mostDamaged*int64(1+sent/protocol.BlockSize):
-		return p.errorf(protocol.Protocol, "the server asks again and again")
-	case p.source.seeks == nil:
-		return p.errorf(protocol.Integrity, "the block at %d arrived damaged, and cannot be read again", m.Offset)
+		return u.errorf(protocol.Protocol, "the server asks again and again")
+	case !p.source.rereads():
+		return u.errorf(protocol.Integrity, "the block at %d arrived damaged, and cannot be read again", m.Offset)
 	}
 	n := int(protocol.BlockEnd(m.Offset, sent) - m.Offset)
 	b := getBuffer(protocol.BlockBuffer)
@@ -85,10 +85,10 @@ func (p *putter) again(ctx context.Context, a arrival) error {
 		b.free()
 		return err
 	}
-	protocol.PutDataHeader(frame, p.id, m.Offset, protocol.BlockDigest(frame[protocol.DataOverhead:]), n)
-	if err := p.data(ctx, frame, b); err != nil {
+	protocol.PutDataHeader(frame, u.id, m.Offset, protocol.BlockDigest(frame[protocol.DataOverhead:]), n)
+	if err := u.data(ctx, frame, b); err != nil {
 		return err
 	}
-	p.conn.repaid(&p.request)
+	u.conn.repaid(&u.request)
 	return nil
 }

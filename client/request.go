@@ -143,16 +143,45 @@ func decode[M any, P protocol.Decodable[M]](r *request, a arrival) (M, error) {
 	return m, nil
 }
 
-// exchange sends a request that has one reply, and returns it.
-func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *conn, r *request, m protocol.Message) (M, error) {
-	var none M
-	if err := c.begin(ctx, r); err != nil {
-		return none, err
+// exchange sends a request that has one reply, and returns it; one that is not lawful
+// ends the connection. What may not be sent twice is sent again only if it cannot
+// have reached the server.
+func exchange[M any, P protocol.Decodable[M]](ctx context.Context, c *Client, k kind, path string, m protocol.Message, lawful ...func(M) error) (reply M, err error) {
+	err = c.attempt(ctx, k.op, path, func(conn *conn) (bool, error) {
+		r := &request{op: k.op, path: path, replies: k.replies}
+		r.patient.Store(k.patient)
+		if err := conn.begin(ctx, r); err != nil {
+			return true, err
+		}
+		conn.sender.message(r.id, m)
+		a, err := r.next(ctx)
+		if err != nil {
+			return r.unanswered(k.once, err)
+		}
+		reply, err = decode[M, P](r, a)
+		for _, check := range lawful {
+			if fault := check(reply); err == nil && fault != nil {
+				err = r.broken(fault)
+			}
+		}
+		return true, err
+	})
+	return reply, err
+}
+
+// kind is what is common to all requests of an operation.
+type kind struct {
+	op      string
+	replies *replies
+	patient bool // the server may take long
+	once    bool // to repeat it could give another result than to do it once
+}
+
+// unanswered returns what the failure of a request means that was sent whole,
+// and whether it may be sent again.
+func (r *request) unanswered(once bool, err error) (again bool, _ error) {
+	if !once || !isLost(err) {
+		return true, err
 	}
-	c.sender.message(r.id, m)
-	a, err := r.next(ctx)
-	if err != nil {
-		return none, err
-	}
-	return decode[M, P](r, a)
+	return false, &UnknownError{err}
 }

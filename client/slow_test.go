@@ -222,8 +222,8 @@ func TestSlowCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := connect(t, d.address, nil)
-	c.conn.limits.listAhead = 1 << 10 // nothing is in flight yet
-	c.conn.limits.patience = 5 * time.Millisecond
+	only(c).limits.listAhead = 1 << 10 // nothing is in flight yet
+	only(c).limits.patience = 5 * time.Millisecond
 	ctx := limit(t)
 	r, w := io.Pipe()
 	go func() {

@@ -20,7 +20,7 @@ type source struct {
 	size  int64       // in bytes, or sizeUnknown
 	info  os.FileInfo // what the file was at first; nil if r is no regular file
 	file  *os.File    // r, if it is a regular file
-	seeks rereadable  // r, if it can be read again
+	again io.Seeker   // r, if it can be read once more
 	start int64       // where in r it began
 	keeps bool        // a PUT of it may be gone on with by another
 	read  int64       // bytes handed out
@@ -30,43 +30,37 @@ type source struct {
 
 // newSource returns a source of r. size is that of PutOptions.
 func newSource(r io.Reader, size int64) (*source, error) {
-	s := &source{r: r, name: nameOf(r), size: size}
+	s := &source{r: r, name: nameOf(r), size: max(size, sizeUnknown)}
+	f, isFile := r.(*os.File)
+	if seeker, ok := r.(io.Seeker); ok && !isFile { // a file may be a pipe or a device
+		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			s.again, s.start = seeker, at
+		}
+	}
 	if size != 0 {
-		s.size = max(size, sizeUnknown)
-		s.seekable()
 		return s, nil
 	}
 	s.size = sizeUnknown
-	switch r := r.(type) {
-	case interface{ Len() int }:
-		s.size = int64(r.Len())
-	case *os.File:
-		return s, s.learn(r)
+	if sized, ok := r.(interface{ Len() int }); ok {
+		s.size = int64(sized.Len())
+	} else if isFile {
+		return s, s.learn(f)
 	}
-	s.seekable()
 	return s, nil
 }
 
-// rereadable is what can be read again.
-type rereadable interface {
-	io.Seeker
-	io.ReaderAt
-}
+// repeats tells whether the source can be read once more.
+func (s *source) repeats() bool { return s.again != nil }
 
-// seekable finds out whether what is in memory can be read again.
-func (s *source) seekable() {
-	seeker, ok := s.r.(rereadable)
-	if _, file := s.r.(*os.File); !ok || file { // a pipe or a device is read once
-		return
-	}
-	if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
-		s.seeks, s.start = seeker, at
-	}
+// rereads tells whether any part of it can be read once more, out of turn.
+func (s *source) rereads() bool {
+	_, ok := s.again.(io.ReaderAt)
+	return ok
 }
 
 // readAgain fills b with what came at an offset before.
 func (s *source) readAgain(b []byte, offset int64) error {
-	n, err := s.seeks.ReadAt(b, s.start+offset)
+	n, err := s.again.(io.ReaderAt).ReadAt(b, s.start+offset)
 	switch {
 	case n == len(b):
 		return nil
@@ -75,9 +69,6 @@ func (s *source) readAgain(b []byte, offset int64) error {
 	}
 	return localError("read", s.name, err)
 }
-
-// rewind goes back to where the reading began, where that can be.
-func (s *source) rewind() bool { return s.seeks != nil && s.skip(0) == nil }
 
 // learn takes the size of a regular file, from where it stands.
 func (s *source) learn(f *os.File) error {
@@ -95,17 +86,16 @@ func (s *source) learn(f *os.File) error {
 	if err != nil {
 		return localError("seek", s.name, err)
 	}
-	s.file, s.seeks, s.info, s.start = f, f, info, at
+	s.file, s.info, s.start, s.again = f, info, at, f
 	if info.Size() > 0 { // a file of /proc has no size, and bytes nevertheless
 		s.size = max(0, info.Size()-at)
 	}
 	return nil
 }
 
-// skip goes on behind so many bytes of what can be read again, whatever was read
-// by now.
+// skip goes on behind so many bytes, whatever was read by now.
 func (s *source) skip(offset int64) error {
-	if _, err := s.seeks.Seek(s.start+offset, io.SeekStart); err != nil {
+	if _, err := s.again.Seek(s.start+offset, io.SeekStart); err != nil {
 		return localError("seek", s.name, err)
 	}
 	s.read, s.held = offset, false

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,21 +16,22 @@ const walkAhead = 1 << 14
 
 // tree is a transfer of a tree in progress: what is common to both directions.
 type tree struct {
-	client  *Client
-	ctx     context.Context    // ends with the first failure that ends the tree
-	cancel  context.CancelFunc // ends ctx
-	options TransferOptions
-	remote  string
-	local   string
-	dirs    *localDirs
-	limits  openLimits
-	jobs    chan job
-	bulk    *bulk         // takes the small files; nil where each goes its own way
-	large   chan struct{} // holds a token for each file at work of more than a block
-	workers sync.WaitGroup
-	hired   atomic.Int64 // workers
-	do      func(job) (Result, error)
-	begun   time.Time
+	client   *Client
+	ctx      context.Context    // ends with the first failure that ends the tree
+	cancel   context.CancelFunc // ends ctx
+	options  TransferOptions
+	remote   string
+	local    string
+	dirs     *localDirs
+	limits   openLimits
+	jobs     chan job
+	bulks    []*bulk       // take the small files, one over each connection; none where each goes its own way
+	bulkMost int           // small files under way over each
+	large    chan struct{} // holds a token for each file at work of more than a block
+	workers  sync.WaitGroup
+	hired    atomic.Int64 // workers
+	do       func(job) (Result, error)
+	begun    time.Time
 
 	mu      sync.Mutex // guards what follows, and OnFile
 	summary Summary
@@ -46,8 +48,10 @@ type job struct {
 func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOptions) *tree {
 	t := &tree{client: c, options: o.withDefaults(), remote: remote, local: local, begun: time.Now()}
 	t.limits = openLimitsOf(descriptorLimit())
+	t.bulkMost = t.options.Workers
 	if t.options.Workers <= 0 {
 		t.options.Workers = t.limits.files
+		t.bulkMost = math.MaxInt // those that wait for the server hold nothing here
 	}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.jobs = make(chan job, walkAhead)
@@ -59,9 +63,28 @@ func newTree(ctx context.Context, c *Client, remote, local string, o *TransferOp
 // unless that is nil.
 func (t *tree) start(transfer func(job) (Result, error), d direction) {
 	t.do = transfer
-	if d != nil {
-		t.bulk = newBulk(t, t.client.conn, d)
+	if d == nil {
+		return
 	}
+	most := min(bulkWorkers, t.options.Workers) // for each takes descriptors
+	conns := t.client.all()
+	conns = conns[:min(len(conns), most)]
+	for _, c := range conns {
+		t.bulks = append(t.bulks, newBulk(t, c, d, most/len(conns)))
+	}
+}
+
+// addBulk has a small file go with others, over the connection that has the fewest
+// to do.
+func (t *tree) addBulk(j job) bool {
+	var best *bulk
+	least := math.MaxInt
+	for _, b := range t.bulks {
+		if n := b.load(); n < least {
+			best, least = b, n
+		}
+	}
+	return best != nil && best.add(j)
 }
 
 // hire starts a worker unless there are enough.
@@ -97,7 +120,7 @@ func (t *tree) sized(j job) (Result, error) {
 // ended instead.
 func (t *tree) enqueue(j job) bool {
 	t.options.Progress.Expect(1, j.size)
-	if t.bulk != nil && j.size <= bulkSize && t.bulk.add(j) {
+	if j.size <= bulkSize && t.addBulk(j) {
 		return true
 	}
 	t.hire()
@@ -118,8 +141,8 @@ func (t *tree) selected(path string, kind Kind) bool {
 
 // finish waits for the workers.
 func (t *tree) finish() {
-	if t.bulk != nil {
-		t.bulk.finish()
+	for _, b := range t.bulks {
+		b.finish()
 	}
 	close(t.jobs)
 	t.workers.Wait()
@@ -154,7 +177,7 @@ func (t *tree) failed(path string, err error) {
 
 // endIfOver ends the tree when an error shows that nothing can follow.
 func (t *tree) endIfOver(err error) {
-	if t.ctx.Err() != nil || t.client.conn.over() {
+	if t.ctx.Err() != nil || endsAll(err) {
 		t.end(err)
 	}
 }

@@ -414,7 +414,7 @@ func TestGlob(t *testing.T) {
 		}
 		break
 	}
-	waitFor(t, func() bool { return c.conn.open.Load() == 0 })
+	waitFor(t, func() bool { return only(c).open.Load() == 0 })
 }
 
 // A hundred goroutines share one client.

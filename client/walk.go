@@ -89,8 +89,7 @@ func (w *walker) list(b branch) (found []branch, more bool) {
 			return nil, false
 		}
 	}
-	w.resolve(links)
-	if err := w.over(); err != nil {
+	if err := w.resolve(links); err != nil {
 		return nil, w.unread(b, err)
 	}
 	for _, e := range links {
@@ -110,23 +109,16 @@ func (w *walker) list(b branch) (found []branch, more bool) {
 // unread yields why a branch could not be listed to its end, and reports whether to
 // go on: behind one that a link leads to.
 func (w *walker) unread(b branch, err error) bool {
-	if b.path == "" || w.over() != nil {
+	if b.path == "" || w.ctx.Err() != nil || endsAll(err) {
 		w.yield(Entry{}, err)
 		return false
 	}
 	return w.yield(Entry{Path: b.path, Info: Info{Kind: Directory}, Err: err}, nil)
 }
 
-// over returns why nothing more can be asked, if so.
-func (w *walker) over() error {
-	if err := w.ctx.Err(); err != nil {
-		return err
-	}
-	return w.client.conn.refused()
-}
-
-// resolve has links describe what they lead to.
-func (w *walker) resolve(links []Entry) {
+// resolve has links describe what they lead to. An error is why nothing more can be
+// asked.
+func (w *walker) resolve(links []Entry) error {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, resolveAtOnce)
 	for i := range links {
@@ -144,6 +136,12 @@ func (w *walker) resolve(links []Entry) {
 		})
 	}
 	group.Wait()
+	for _, e := range links {
+		if endsAll(e.Err) {
+			return e.Err
+		}
+	}
+	return w.ctx.Err()
 }
 
 // branch returns the directory that a link leads to.

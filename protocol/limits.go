@@ -28,7 +28,7 @@ const (
 	MaxFileSize = math.MaxInt64
 	// DefaultInFlight is how many requests a peer accepts in flight, in
 	// requests, unless it announces another number.
-	DefaultInFlight = 512
+	DefaultInFlight = 4096
 	// DefaultPort is the TCP port a server listens on unless told otherwise.
 	DefaultPort = 2120
 )

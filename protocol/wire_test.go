@@ -42,7 +42,7 @@ func TestWireNumbers(t *testing.T) {
 
 		{"BlockSize", BlockSize, 262144}, {"MaxControlPayload", MaxControlPayload, 65536}, {"MaxDataPayload", MaxDataPayload, 262168},
 		{"MaxPath", MaxPath, 4096}, {"MaxName", MaxName, 255}, {"MaxAgent", MaxAgent, 255}, {"MaxSentence", MaxSentence, 1024},
-		{"MaxPing", MaxPing, 64}, {"MaxFileSize", MaxFileSize, 1<<63 - 1}, {"DefaultInFlight", DefaultInFlight, 512},
+		{"MaxPing", MaxPing, 64}, {"MaxFileSize", MaxFileSize, 1<<63 - 1}, {"DefaultInFlight", DefaultInFlight, 4096},
 		{"DefaultPort", DefaultPort, 2120}, {"SizeUnknown", SizeUnknown, 1<<64 - 1},
 	} {
 		if n.got != n.want {

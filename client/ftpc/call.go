@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +41,12 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 			return err
 		}
 		if err := checkTimeout(ctx); err != nil {
+			return err
+		}
+		if err := checkCount(ctx, "retries", 0); err != nil {
+			return err
+		}
+		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
 		limiter, err := bwlimit(ctx)
@@ -130,6 +138,19 @@ func checkTimeout(c *cli.Context) error {
 	return command.Usagef("%s: %s is negative", name, limit)
 }
 
+// checkCount refuses a number that is less than it can be.
+func checkCount(c *cli.Context, flag string, least int) error {
+	n := c.Int(flag)
+	if n >= least || !c.IsSet(flag) {
+		return nil
+	}
+	name := "--" + flag
+	if variable := "FTPC_" + strings.ToUpper(flag); os.Getenv(variable) == strconv.Itoa(n) {
+		name = variable
+	}
+	return command.Usagef("%s %d: it is at least %d", name, n, least)
+}
+
 // checkArguments refuses what no command has a meaning for. An empty argument
 // mostly is a variable of a script that is not set: taken for the served
 // directory, it would get, list or move another tree than was meant.
@@ -165,7 +186,10 @@ func (c *call) options() *client.Options {
 	if limit == 0 {
 		limit = -1 // the library's word for never
 	}
-	options := &client.Options{Agent: "ftpc/" + command.Version(), Timeout: limit}
+	options := &client.Options{
+		Agent: "ftpc/" + command.Version(), Timeout: limit, Retries: c.Int("retries"), OnRetry: c.noteRetry,
+		Connections: c.Int("connections"), // 0, the default, where a command has no such flag
+	}
 	if c.IsSet("timeout") {
 		options.DialTimeout = limit
 	}

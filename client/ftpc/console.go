@@ -27,6 +27,7 @@ type console struct {
 	outError error    // the first error of stdout
 	bar      bar      // what is on the terminal's last line; nil when there is nothing
 	hinted   map[string]bool
+	noted    map[string]bool
 
 	setting // of the command that runs, for its errors
 
@@ -48,6 +49,7 @@ func newConsole(stdout, stderr *os.File) *console {
 		errFile: stderr,
 		escape:  isTerminal(stdout),
 		hinted:  make(map[string]bool),
+		noted:   make(map[string]bool),
 	}
 }
 
@@ -189,6 +191,17 @@ func (c *console) keep(err error) {
 func (c *console) clearBar() {
 	if c.bar != nil {
 		c.bar.clear()
+	}
+}
+
+// noteOnce is note for what need not be said twice.
+func (c *console) noteOnce(text string) {
+	c.lock()
+	said := c.noted[text]
+	c.noted[text] = true
+	c.unlock()
+	if !said {
+		c.note("", text)
 	}
 }
 

@@ -59,6 +59,7 @@ func statusOf(err error) status {
 		usage *command.UsageError
 		local *client.LocalError
 		batch *batchError
+		one   *client.UnknownError
 	)
 	switch {
 	case err == nil:
@@ -71,6 +72,8 @@ func statusOf(err error) status {
 		return connectionStatus(err)
 	case errors.As(err, &batch), errors.Is(err, client.ErrSomeFailed):
 		return statusSomeFailed
+	case errors.As(err, &one):
+		return connectionStatus(err)
 	case errors.As(err, &local):
 		return statusLocal
 	}
@@ -81,6 +84,9 @@ func statusOf(err error) status {
 // this machine is never fatal, whatever it wraps.
 func fatal(err error) bool {
 	if local := new(client.LocalError); errors.As(err, &local) && !errors.Is(err, client.ErrSomeFailed) {
+		return errors.Is(err, context.Canceled)
+	}
+	if one := new(client.UnknownError); errors.As(err, &one) { // there may be another connection
 		return errors.Is(err, context.Canceled)
 	}
 	for _, end := range connectionEnds {

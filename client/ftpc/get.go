@@ -30,6 +30,7 @@ func getCommand(out *console) *cli.Command {
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "get directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "write into `DIR`, made if missing"},
+			connectionsFlag(),
 			linksFlag(),
 			bwlimitFlag(),
 			jsonFlag(),

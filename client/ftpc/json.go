@@ -13,7 +13,8 @@ import (
 )
 
 // With --json, standard output carries one object a line: a "file" for each
-// file, and last, where the command got as far as its server, one "summary".
+// file, a "retry" before a lost connection is dialled again, and last, where the
+// command got as far as its server, one "summary".
 // testdata/transcripts/json.md is the schema for users; a member that does not
 // apply is left out. Paths are UTF-8 in JSON, so one that is not stands there
 // with U+FFFD for its other bytes, and exactly, in base64, beside it.
@@ -47,6 +48,15 @@ type fileRecord struct {
 type errorRecord struct {
 	Status  status `json:"status"`
 	Message string `json:"message"`
+}
+
+// retryRecord is a connection that was lost and will be dialled again.
+type retryRecord struct {
+	Type    string      `json:"type"` // "retry"
+	Op      string      `json:"op"`
+	Attempt int         `json:"attempt"` // from 1, since something was achieved
+	Wait    float64     `json:"wait"`    // seconds until then
+	Error   errorRecord `json:"error"`   // what happened
 }
 
 // summaryRecord is the last line.
@@ -134,6 +144,14 @@ func (c *call) printTransfer(event client.FileEvent) {
 		r.setResult(event.Result)
 	}
 	c.printRecord(r)
+}
+
+func (c *call) printRetry(r client.Retry) {
+	text, _ := connectionWords(r.Err, c.out.address)
+	c.printRecord(&retryRecord{
+		Type: "retry", Op: c.Command.Name, Attempt: r.Attempt, Wait: roundedSeconds(r.Wait),
+		Error: errorRecord{connectionStatus(r.Err), text},
+	})
 }
 
 // summarize prints the summary of a command that failed before it had one, but

@@ -18,9 +18,13 @@ func TestSchemaIsTheRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, summary, ok := strings.Cut(string(text), "\nA `summary`:\n")
-	if !ok {
-		t.Fatal("the schema has no summary")
+	before, summary, ok := strings.Cut(string(text), "\nA `summary`:\n")
+	file, retry, also := strings.Cut(before, "\nA `retry`, ")
+	if !ok || !also {
+		t.Fatal("the schema has no summary or no retry")
+	}
+	if diff := cmp.Diff(members(retryRecord{}), documented(retry)); diff != "" {
+		t.Errorf("retry: %s", diff)
 	}
 	if diff := cmp.Diff(members(fileRecord{}), documented(file)); diff != "" {
 		t.Errorf("file: %s", diff)

@@ -188,7 +188,7 @@ func TestTreeVanishesMeanwhile(t *testing.T) {
 			if puts {
 				from = cmd.Dir
 			}
-			for d := range 10 {
+			for d := range 40 { // more files than are at work at once
 				sub := filepath.Join(from, "tree", fmt.Sprint("d", d))
 				check(t, os.MkdirAll(sub, 0o755))
 				for i := range 20 {

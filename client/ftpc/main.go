@@ -129,6 +129,12 @@ func globalFlags() []cli.Flag {
 			EnvVars: []string{"FTPC_TIMEOUT"},
 			Value:   time.Minute,
 		},
+		&cli.IntFlag{
+			Name:    "retries",
+			Usage:   "dial a lost connection again, `N` times in a row at most, and go on; 0 never",
+			EnvVars: []string{"FTPC_RETRIES"},
+			Value:   5,
+		},
 		&cli.StringFlag{
 			Name:    "progress",
 			Usage:   "`MODE` of showing progress: auto (a bar on a terminal), plain (lines) or none",
@@ -141,6 +147,17 @@ func globalFlags() []cli.Flag {
 			Usage:              "show no progress; errors are still shown",
 			DisableDefaultText: true,
 		},
+	}
+}
+
+// connectionsFlag is for what moves more than one connection may carry.
+func connectionsFlag() cli.Flag {
+	return &cli.IntFlag{
+		Name:    "connections",
+		Aliases: []string{"j"},
+		Usage:   "spread the files of a tree, and the blocks of a large one that is got, over `N` connections",
+		EnvVars: []string{"FTPC_CONNECTIONS"},
+		Value:   1,
 	}
 }
 

@@ -71,7 +71,7 @@ func (s setting) explain(err error) message {
 		m.name = f.name
 	}
 	m.text, m.hint = s.words(err, m.name)
-	if resumable, ok := errors.AsType[*client.ResumableError](err); ok && (m.hint == "" || m.hint == sameCommand) && worthAnother(err) {
+	if resumable, ok := errors.AsType[*client.ResumableError](err); ok && s.mayResume(m.hint) && worthAnother(err) {
 		m.hint = sameCommand + ": " + goesOn(resumable)
 	}
 	if f != nil && f.hint != "" {
@@ -81,6 +81,11 @@ func (s setting) explain(err error) message {
 		m.hint = s.again
 	}
 	return m
+}
+
+// mayResume tells whether a hint leaves room for one that the same command goes on.
+func (s setting) mayResume(hint string) bool {
+	return hint == "" || hint == sameCommand || hint == startHint(s.address)
 }
 
 // goesOn tells with what the same command does not begin again.
@@ -99,11 +104,12 @@ func worthAnother(err error) bool {
 
 func (s setting) words(err error, name string) (text, hint string) {
 	var (
-		usage  *command.UsageError
-		batch  *batchError
-		tree   *client.TreeError
-		remote *client.Error
-		local  *client.LocalError
+		usage   *command.UsageError
+		unknown *client.UnknownError
+		batch   *batchError
+		tree    *client.TreeError
+		remote  *client.Error
+		local   *client.LocalError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -116,6 +122,9 @@ func (s setting) words(err error, name string) (text, hint string) {
 		return fmt.Sprintf("%d of %d failed", batch.failed, batch.total), ""
 	case errors.As(err, &tree):
 		return fmt.Sprintf("%d failed", tree.Failed), ""
+	case errors.As(err, &unknown):
+		text, _ = connectionWords(err, s.address)
+		return text + "; it may have been done", "look with ftpc ls before you try again"
 	case errors.As(err, &local):
 		return localWords(local, name)
 	case errors.As(err, &remote):

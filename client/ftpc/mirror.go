@@ -32,6 +32,7 @@ func mirrorCommand(out *console) *cli.Command {
 			toggle("dry-run", "n", "print what would be done, and do nothing"),
 			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches `PATTERN`, at both ends; may be repeated"},
 			&cli.StringSliceFlag{Name: "include", Usage: "but not what matches `PATTERN`; may be repeated"},
+			connectionsFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runMirror),
@@ -312,7 +313,8 @@ func (m *mirror) removeAll() error {
 func (m *mirror) removeOne(ctx context.Context, path string) error {
 	var err error
 	if m.uploads {
-		err = m.client.Remove(ctx, m.targetPath(path))
+		remote := m.targetPath(path)
+		err = m.vanish(ctx, remote, 0, func() error { return m.client.Remove(ctx, remote) })
 		if errors.Is(err, client.ErrNotEmpty) { // something has come since
 			return nil
 		}

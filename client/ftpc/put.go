@@ -27,6 +27,7 @@ func putCommand(out *console) *cli.Command {
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "put directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "store in `REMOTE_DIR`, made if missing"},
+			connectionsFlag(),
 			toggle("create-only", "", "replace no file that exists"),
 			&cli.StringFlag{Name: "if-etag", Usage: "replace only the file that has this `ETAG`"},
 			linksFlag(),
@@ -277,8 +278,9 @@ func (t *transfer) putStream(ctx context.Context, local, remote string) error {
 }
 
 func (t *transfer) putReader(ctx context.Context, f *os.File, local, remote string) error {
-	options := client.PutOptions{Progress: t.progress, CreateOnly: t.only.createOnly, IfMatch: t.only.ifMatch}
-	result, err := t.call.client.Put(ctx, remote, readerFor(ctx, t.call.client.Done(), f), &options)
+	r, lost := readerFor(ctx, f)
+	options := client.PutOptions{Progress: t.progress, CreateOnly: t.only.createOnly, IfMatch: t.only.ifMatch, Lost: lost}
+	result, err := t.call.client.Put(ctx, remote, r, &options)
 	err = ofDestination(err, remote)
 	t.addFile(client.FileEvent{Remote: remote, Local: local, Result: result, Err: err})
 	return err

@@ -36,20 +36,24 @@ func runRm(c *call) error {
 }
 
 func (c *call) remove(ctx context.Context, s source) error {
-	if c.Bool("recursive") {
-		_, err := c.client.RemoveAll(ctx, s.path)
-		return err
-	}
-	// A Remove would take an empty directory too.
-	if s.kind == 0 {
+	if s.kind == 0 { // also with -r, so that what is gone later was there
 		info, err := c.client.Lstat(ctx, s.path)
 		if err != nil {
 			return err
 		}
-		s.kind = info.Kind
+		s.kind, s.etag = info.Kind, info.ETag
 	}
-	if s.kind == client.Directory {
+	if c.Bool("recursive") {
+		if s.kind == client.Directory {
+			s.etag = 0 // it changes with what is in it
+		}
+		return c.vanish(ctx, s.path, s.etag, func() error {
+			_, err := c.client.RemoveAll(ctx, s.path)
+			return err
+		})
+	}
+	if s.kind == client.Directory { // a Remove would take an empty one
 		return &failure{name: s.path, hint: "-r removes a directory with all it holds", err: &client.Error{Op: "remove", Path: s.path, Code: protocol.IsDirectory}}
 	}
-	return c.client.Remove(ctx, s.path)
+	return c.vanish(ctx, s.path, s.etag, func() error { return c.client.Remove(ctx, s.path) })
 }

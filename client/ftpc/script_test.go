@@ -45,7 +45,8 @@ func (w withServer) Run() int {
 		return fail(fmt.Errorf("go build ftpd: %w\n%s", err, out))
 	}
 	path := dir + string(filepath.ListSeparator) + os.Getenv("PATH")
-	if err := errors.Join(os.Setenv("PATH", path), os.Setenv("GORACE", raceOptions)); err != nil {
+	// Most tests of a lost connection want to see what comes of that, at once.
+	if err := errors.Join(os.Setenv("PATH", path), os.Setenv("GORACE", raceOptions), os.Setenv("FTPC_RETRIES", "0")); err != nil {
 		return fail(err)
 	}
 	return w.m.Run()

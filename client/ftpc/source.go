@@ -15,6 +15,7 @@ import (
 type source struct {
 	path    string
 	kind    client.Kind // 0 where nobody has asked yet
+	etag    uint64      // likewise, or where there is none
 	matched bool        // by a pattern, not named
 }
 
@@ -43,7 +44,7 @@ func (c *call) match(t target) ([]source, error) {
 	info, err := c.client.Lstat(ctx, t.path)
 	var refused *client.Error
 	if err == nil {
-		return []source{{path: t.path, kind: info.Kind}}, nil
+		return []source{{path: t.path, kind: info.Kind, etag: info.ETag}}, nil
 	}
 	if !errors.As(err, &refused) || fatal(err) {
 		return nil, err
@@ -59,7 +60,7 @@ func (c *call) match(t target) ([]source, error) {
 			unread = true
 			continue
 		}
-		found = append(found, source{path: entry.Path, kind: entry.Kind, matched: true})
+		found = append(found, source{path: entry.Path, kind: entry.Kind, etag: entry.ETag, matched: true})
 	}
 	if len(found) == 0 && !unread {
 		return nil, errNoMatch

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// readerFor returns a reader of f that ends when ctx or the connection does. A
+// readerFor returns a reader of f that ends when ctx does, or lost is called. A
 // read of a pipe or a terminal cannot be called off: a goroutine stays in it
 // until the process ends, and the transfer goes on without it.
-func readerFor(ctx context.Context, lost <-chan struct{}, f *os.File) io.Reader {
+func readerFor(ctx context.Context, f *os.File) (r io.Reader, lost func()) {
 	info, err := f.Stat()
 	if err == nil && info.Mode().IsRegular() {
-		return f
+		return f, func() {}
 	}
 	reader, writer := io.Pipe()
 	go func() {
@@ -24,15 +24,8 @@ func readerFor(ctx context.Context, lost <-chan struct{}, f *os.File) io.Reader 
 		}
 		_ = writer.CloseWithError(failure) // never fails
 	}()
-	go func() {
-		select {
-		case <-ctx.Done():
-			_ = reader.CloseWithError(ctx.Err()) // never fails
-		case <-lost: // Put knows better why
-			_ = reader.CloseWithError(io.ErrClosedPipe) // never fails
-		}
-	}()
-	return reader
+	context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) }) // never fails
+	return reader, func() { _ = reader.CloseWithError(io.ErrClosedPipe) }   // likewise; Put knows better why
 }
 
 // The end of a pipe is believed after a moment. Ctrl-C goes to whoever writes

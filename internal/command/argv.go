@@ -109,7 +109,7 @@ func (a *arranger) short(letters string, rest []string) ([]string, error) {
 		switch {
 		case flag == nil && name == "=" && i > 0:
 			return nil, a.noValue("-" + letters[i-1:i])
-		case flag == nil:
+		case flag == nil, i == 0 && a.isSlip(flag, letters):
 			return nil, a.unknownShort(letters, name)
 		}
 		if !takesValue(flag) {
@@ -199,6 +199,15 @@ func (a *arranger) noValue(flag string) error {
 
 func (a *arranger) helpHint(usage *UsageError) string {
 	return "run " + strings.TrimSpace(a.app.Name+" "+usage.Command) + " --help for the flags there are"
+}
+
+// isSlip tells a long name after one dash from a short flag with its value, where
+// that is a number, which no name is.
+func (a *arranger) isSlip(short cli.Flag, letters string) bool {
+	word, _, _ := strings.Cut(letters, "=")
+	long, _ := a.lookup(word)
+	_, number := short.(*cli.IntFlag)
+	return number && len(word) > 1 && long != nil
 }
 
 // unknownShort knows the slip of one dash before a long name.

@@ -30,7 +30,7 @@ func (s *Session) lastMoved() time.Time {
 // quiet returns how long nothing may happen now: a connection with a request
 // in flight is given less time than an idle one. 0 is for ever.
 func (s *Session) quiet() time.Duration {
-	if len(s.requests) > 0 || s.link.Queued() > 0 {
+	if s.requests.len() > 0 || s.link.Queued() > 0 {
 		return s.config.StallTimeout
 	}
 	return s.config.IdleTimeout
@@ -50,7 +50,7 @@ func (s *Session) Expire(now time.Time) {
 		s.rearm(now, limit)
 		return
 	}
-	if len(s.requests) > 0 || s.link.Queued() > 0 {
+	if s.requests.len() > 0 || s.link.Queued() > 0 {
 		s.link.Abort(reasonStallTimeout)
 		return
 	}
@@ -69,7 +69,7 @@ func (s *Session) rearm(now time.Time, limit time.Duration) {
 // busy reports that the server itself is at work for this session, or lets it wait
 // for memory, so that silence is not the client's fault.
 func (s *Session) busy() bool {
-	return s.link.Hungry() || len(s.requests) > 0 && s.link.Queued() == 0 && !s.waiting()
+	return s.link.Hungry() || s.requests.len() > 0 && s.link.Queued() == 0 && !s.waiting()
 }
 
 func (s *Session) expireGreeting() {

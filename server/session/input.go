@@ -18,7 +18,7 @@ const (
 	highWater = 2 << 20
 	// maxOut bounds the jobs on the pool, those of requests that are over
 	// included; above it no input is read.
-	maxOut = 2 * protocol.DefaultInFlight
+	maxOut = 1024
 	// copyBelow is the size of DATA up to which the bytes are copied out of
 	// the input buffer; from it on they take the buffer along.
 	copyBelow = 32 << 10

@@ -74,7 +74,7 @@ func (s *Session) admit(id uint32) error {
 	switch {
 	case s.find(id) != nil:
 		return violation("request %d is already in flight", id)
-	case len(s.requests) >= int(s.inFlight):
+	case s.requests.len() >= int(s.inFlight):
 		return violation("more than %d requests in flight", s.inFlight)
 	}
 	return nil

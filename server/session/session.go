@@ -96,12 +96,6 @@ type Session struct {
 	eof      bool // the peer sends no more
 }
 
-// tagged is a request in flight and the number it goes by.
-type tagged struct {
-	id      uint32
-	request request
-}
-
 // request is one request in flight, from its first frame to its last. Its
 // methods run on the loop goroutine.
 type request interface {
@@ -220,8 +214,8 @@ func (s *Session) Closed(now time.Time, reason reactor.Reason) {
 	if s.cancel != nil {
 		s.cancel()
 	}
-	requests := s.requests
-	s.requests, s.producers = nil, nil
+	requests := s.requests.list
+	s.requests, s.producers = requestList{}, nil
 	for _, t := range requests {
 		t.request.cancel(s)
 	}
@@ -240,37 +234,21 @@ func (s *Session) context() context.Context {
 }
 
 // find returns a request in flight, or nil.
-func (s *Session) find(id uint32) request {
-	for _, t := range s.requests {
-		if t.id == id {
-			return t.request
-		}
-	}
-	return nil
-}
+func (s *Session) find(id uint32) request { return s.requests.find(id) }
 
 // add takes a request in flight. From the first one on the client has less
 // time to be quiet.
 func (s *Session) add(id uint32, r request) {
-	s.requests = append(s.requests, tagged{id, r})
-	if len(s.requests) == 1 && s.config.StallTimeout > 0 {
+	s.requests.add(id, r)
+	if s.requests.len() == 1 && s.config.StallTimeout > 0 {
 		s.link.SetDeadline(s.now.Add(s.config.StallTimeout))
 	}
 }
 
 // retire ends a request: its number is free again.
 func (s *Session) retire(id uint32) {
-	for i, t := range s.requests {
-		if t.id != id {
-			continue
-		}
-		last := len(s.requests) - 1
-		s.requests[i] = s.requests[last]
-		s.requests[last] = tagged{}
-		s.requests = s.requests[:last]
-		break
-	}
-	if len(s.requests) > 0 {
+	s.requests.remove(id)
+	if s.requests.len() > 0 {
 		return
 	}
 	switch {
@@ -289,7 +267,7 @@ func (s *Session) finish(reason reactor.Reason) {
 
 // waiting reports that a request in flight waits for the client.
 func (s *Session) waiting() bool {
-	for _, t := range s.requests {
+	for _, t := range s.requests.list {
 		if t.request.waits() {
 			return true
 		}

@@ -59,7 +59,7 @@ func (s *Session) setState(next state) {
 	case ready:
 		s.deadline(s.quiet())
 	case draining:
-		if len(s.requests) == 0 {
+		if s.requests.len() == 0 {
 			s.finish(s.drainFor)
 		}
 	case closed:

@@ -24,10 +24,10 @@ type work struct {
 	parkedSince time.Time // when parked was last 0, or became less
 	out         int       // jobs on the pool
 
-	requests []tagged // in flight
-	storer   storer   // PUTs that wait to be stored whole
-	holding  int      // bytes of buffers with DATA not yet written to storage
-	parked   int      // those of them that wait for an END
+	requests requestList // in flight
+	holding  int         // bytes of buffers with DATA not yet written to storage
+	parked   int         // those of them that wait for an END
+	storer   storer      // PUTs that wait to be stored whole
 
 	opener    opener     // GETs that wait for their file to be opened
 	producers []producer // what wants to make output, in turn
@@ -57,7 +57,7 @@ func (s *Session) leave() {
 		w.cancel()
 	}
 	// Some requests later their slices are as long as they need to be.
-	*w = work{decoder: protocol.NewDecoder(protocol.Client), requests: w.requests[:0], producers: w.producers[:0]}
+	*w = work{decoder: protocol.NewDecoder(protocol.Client), requests: requestList{list: w.requests.list[:0]}, producers: w.producers[:0]}
 	s.work = nil
 	s.factory.work.Put(w)
 }
@@ -67,7 +67,7 @@ func (s *Session) leave() {
 func (s *Session) idle() bool {
 	w := s.work
 	return (s.state == ready || s.state == closed) && !s.ended && !w.more && !w.borrowed &&
-		w.input == nil && w.out == 0 && len(w.requests) == 0
+		w.input == nil && w.out == 0 && w.requests.len() == 0
 }
 
 // name returns how the client calls itself.

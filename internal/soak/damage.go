@@ -91,7 +91,7 @@ func drawn(random *rand.Rand) fault.Plan {
 	case 1:
 		plan.Kinds, plan.Blocks = []fault.Kind{fault.Flip}, true
 	default:
-		plan.Kinds = []fault.Kind{fault.Kind(random.IntN(int(fault.Kinds)))}
+		plan.Kinds = []fault.Kind{fault.Kind(random.IntN(fault.Kinds))}
 	}
 	plan.Up, plan.Down = random.IntN(2) == 0, random.IntN(2) == 0
 	if random.IntN(2) == 0 {

@@ -23,14 +23,14 @@ const settle = 10 * time.Second
 // measureIdle prints what a connection costs the server that has had its requests
 // served and is idle now, for each number of them.
 func measureIdle(ctx context.Context, bin string, counts []int, out io.Writer) error {
-	fmt.Fprintln(out, "| idle connections | resident before, KiB | with them, KiB | each, bytes |")
-	fmt.Fprintln(out, "|---:|---:|---:|---:|")
+	_, _ = fmt.Fprintln(out, "| idle connections | resident before, KiB | with them, KiB | each, bytes |")
+	_, _ = fmt.Fprintln(out, "|---:|---:|---:|---:|")
 	for _, n := range counts {
 		before, after, err := idle(ctx, bin, n)
 		if err != nil {
 			return fmt.Errorf("%d idle connections: %w", n, err)
 		}
-		fmt.Fprintf(out, "| %d | %d | %d | %d |\n", n, before, after, (after-before)*1024/n)
+		_, _ = fmt.Fprintf(out, "| %d | %d | %d | %d |\n", n, before, after, (after-before)*1024/n)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func idle(ctx context.Context, bin string, n int) (before, after int, err error)
 	conns, err := open(server.Address, n)
 	defer func() {
 		for _, c := range conns {
-			c.Close()
+			_ = c.Close() // nothing was written
 		}
 	}()
 	if err != nil {
@@ -73,7 +73,7 @@ func idle(ctx context.Context, bin string, n int) (before, after int, err error)
 func warm(address string) error {
 	conns, err := open(address, 64)
 	for _, c := range conns {
-		c.Close()
+		_ = c.Close() // nothing was written
 	}
 	return err
 }

@@ -85,7 +85,9 @@ func TestFlood(t *testing.T) {
 	default:
 	}
 	c.Close()
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("a download goes on without its connection")
+	}
 }
 
 func TestExchangeTellsErrors(t *testing.T) {

@@ -46,8 +46,8 @@ func measureStat(ctx context.Context, s settings, out io.Writer) error {
 	if err := makeFiles(root); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "| a stat beside | stats | p50, ms | p99, ms | max, ms |")
-	fmt.Fprintln(out, "|---|---:|---:|---:|---:|")
+	_, _ = fmt.Fprintln(out, "| a stat beside | stats | p50, ms | p99, ms | max, ms |")
+	_, _ = fmt.Fprintln(out, "|---|---:|---:|---:|---:|")
 	for _, c := range []struct {
 		name       string
 		load, slow bool
@@ -63,7 +63,7 @@ func measureStat(ctx context.Context, s settings, out io.Writer) error {
 		}
 		slices.Sort(times)
 		at := func(share float64) float64 { return times[int(share*float64(len(times)-1))].Seconds() * 1000 }
-		fmt.Fprintf(out, "| %s | %d | %.2f | %.2f | %.2f |\n", c.name, len(times), at(0.5), at(0.99), at(1))
+		_, _ = fmt.Fprintf(out, "| %s | %d | %.2f | %.2f | %.2f |\n", c.name, len(times), at(0.5), at(0.99), at(1))
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func serve(root string, stdin io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, stdin)
 		loop.Abort()
 	}()
-	fmt.Fprintln(out, address)
+	_, _ = fmt.Fprintln(out, address)
 	return errors.Join(loop.Run(), store.Close())
 }
 

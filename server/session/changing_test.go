@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ftpd/protocol"
 	"ftpd/server/storage"
@@ -37,7 +38,7 @@ var changes = map[string]func(f *served) error{
 	"a link": func(f *served) error {
 		return errors.Join(os.WriteFile(f.path+".new", []byte(f.other), 0o600), os.Remove(f.path), os.Symlink(filepath.Base(f.path)+".new", f.path))
 	},
-	"a pipe":                       func(f *served) error { return errors.Join(os.Remove(f.path), syscall.Mkfifo(f.path, 0o600)) },
+	"a pipe":                       func(f *served) error { return errors.Join(os.Remove(f.path), unix.Mkfifo(f.path, 0o600)) },
 	"grown":                        func(f *served) error { return f.rewrite(f.old + f.other) },
 	"cut":                          func(f *served) error { return os.Truncate(f.path, int64(len(f.old)/2)) },
 	"emptied":                      func(f *served) error { return os.Truncate(f.path, 0) },

@@ -4,6 +4,7 @@ package local
 
 import (
 	"io"
+	"time"
 
 	"ftpd/server/storage"
 
@@ -128,6 +129,13 @@ func (f *file) Info() storage.Info { return infoOf(&f.opened) }
 
 func (f *file) Stat() (storage.Info, error) {
 	stat, err := f.stat()
+	for range unlinkLooks {
+		if err != nil || stat.Nlink == 0 || !onlyCtime(&f.opened, &stat) {
+			break
+		}
+		time.Sleep(unlinkTime)
+		stat, err = f.stat()
+	}
 	if err != nil {
 		return storage.Info{}, f.store.fail(f.path, err)
 	}
@@ -137,12 +145,25 @@ func (f *file) Stat() (storage.Info, error) {
 	return infoOf(&stat), nil
 }
 
+// A file whose ctime alone has moved may be losing its last name just now: the kernel
+// moves the one and then counts the other down, and stat(2) waits for neither. So it is
+// looked at a few times more.
+const (
+	unlinkLooks = 4
+	unlinkTime  = 50 * time.Microsecond
+)
+
+// onlyCtime reports whether nothing but a file's ctime has moved since then.
+func onlyCtime(then, now *unix.Stat_t) bool {
+	return now.Size == then.Size && nanoseconds(now.Mtim) == nanoseconds(then.Mtim) && nanoseconds(now.Ctim) != nanoseconds(then.Ctim)
+}
+
 // onlyUnlinked reports whether a file has lost its last name since then, and its
 // content stayed: nothing but its ctime tells of a change then, and unlink(2) and
 // rename(2) move that. A program that wrote to the file and put its mtime back
 // before it was unlinked, or holds it open and does so later, is not seen.
 func onlyUnlinked(then, now *unix.Stat_t) bool {
-	return then.Nlink > 0 && now.Nlink == 0 && now.Size == then.Size && nanoseconds(now.Mtim) == nanoseconds(then.Mtim)
+	return then.Nlink > 0 && now.Nlink == 0 && onlyCtime(then, now)
 }
 
 func (f *file) Close() error {

@@ -354,6 +354,7 @@ func (b *bulk) end(f *flight) {
 		a.buffer.free()
 	}
 	if !ok {
+		b.conn.cancel(&f.request) // a server may owe more replies, or say so
 		b.pass(f.job)
 		return
 	}

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -117,5 +119,23 @@ func TestNumberIsTakenWhileABlockIsOwed(t *testing.T) {
 	h.exchange(endFrom(1, content, protocol.Ready{}))
 	if got := names(h.exchange(stat)); !slices.Equal(got, []string{"ERROR protocol"}) {
 		t.Errorf("the number was free: %v", got)
+	}
+}
+
+// While a block is owed, END may have come: what was not asked for is then no part of the
+// file any more, which END's digest does not cover.
+func TestDataAfterEnd(t *testing.T) {
+	h := greeted(t)
+	content := text(protocol.BlockSize + 9)
+	h.exchange(protocol.Append(nil, 1, protocol.Put{Size: protocol.SizeUnknown, Mtime: protocol.NoTime, Path: "p"}))
+	wantAgain(t, h.exchange(flipped(dataFrom(1, content, 0, protocol.BlockSize))), 0)
+	whole := content[:protocol.BlockSize]
+	h.exchange(protocol.Append(nil, 1, protocol.End{Size: protocol.BlockSize, Algorithm: protocol.XXH3Tree, Digest: fileDigest(whole, len(whole))}))
+	list := h.exchange(join(dataFrom(1, content, protocol.BlockSize, len(content)), dataFrom(1, content, 0, protocol.BlockSize)))
+	if len(list) == 0 || list[0].Opcode != protocol.OpError {
+		t.Errorf("DATA after END was answered with %v", names(list))
+	}
+	if _, err := os.Stat(filepath.Join(h.root, "p")); err == nil {
+		t.Error("a file was stored that END does not tell of")
 	}
 }

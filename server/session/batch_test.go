@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -126,6 +127,46 @@ func TestSlowFilesApart(t *testing.T) {
 	replies := byRequest(h.exchange(nil))
 	for id := uint32(1); id <= 12; id++ {
 		wantContent(t, replies[id], text(100))
+	}
+}
+
+// TestOpenFilesAreClosed has files of which few fit into the buffer of a job, so that many
+// are left open for the next, while several jobs come back in any order.
+func TestOpenFilesAreClosed(t *testing.T) {
+	root := t.TempDir()
+	store, err := local.Open(root, local.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, closed := 0, 0
+	h := newHarnessOn(t, root, faulty.New(store, faulty.Hooks{After: func(op faulty.Op, _ storage.Path) error {
+		switch op {
+		case faulty.Open:
+			opened++
+		case faulty.FileClose:
+			closed++
+		}
+		return nil
+	}}))
+	t.Cleanup(func() { _ = store.Close() })
+	h.greet()
+	random := rand.New(rand.NewPCG(1, 2))
+	var frames []byte
+	for id := uint32(1); id <= 60; id++ {
+		h.write(fmt.Sprintf("f%d", id), text(40_000))
+		frames = append(frames, get(id, fmt.Sprintf("f%d", id))...)
+	}
+	h.share = 512 << 10 // so that some wait while others are left open
+	h.feed(frames)
+	h.blocked = true
+	h.shuffle(random)
+	h.blocked = false
+	replies := byRequest(h.exchange(nil))
+	for id := uint32(1); id <= 60; id++ {
+		wantContent(t, replies[id], text(40_000))
+	}
+	if opened != closed {
+		t.Errorf("%d files were opened and %d closed", opened, closed)
 	}
 }
 

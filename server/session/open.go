@@ -58,6 +58,11 @@ func (o *opener) produce(s *Session, buffer *reactor.Buffer) {
 	if o.slow {
 		n = 1
 	}
+	for i := 1; i < n; i++ {
+		if o.waiting[i].file != nil { // one that is open already has to be a job's first
+			n = i
+		}
+	}
 	job := &openFiles{storage: s.config.Storage, buffer: buffer, files: make([]opened, n)}
 	for i, g := range o.waiting[:n] {
 		g.jobs++

@@ -119,7 +119,11 @@ func (p *put) data(s *Session, b block) {
 	if p.dataAgain(s, b) {
 		return
 	}
-	if err := p.check(b.Data); err != nil {
+	err := p.check(b.Data)
+	if p.ended { // only what was asked for again comes behind END
+		err = protocol.Errorf(protocol.Invalid, "DATA came after END")
+	}
+	if err != nil {
 		p.drop(s, b)
 		p.fail(s, err)
 		return

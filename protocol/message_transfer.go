@@ -42,7 +42,7 @@ func (m Get) decode(f Frame) (Get, error) {
 // Put stores a file: the client sends DATA as often as needed and END, and the
 // server answers READY (unless PutEager) and at last OK.
 type Put struct {
-	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents
+	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents, PutSpread, PutJoin
 	Size    uint64 // in bytes, or SizeUnknown
 	Mtime   int64  // nanoseconds since 1970-01-01 UTC, or NoTime
 	Mode    uint32 // permission bits; 0 is the server's default
@@ -88,7 +88,7 @@ func (m Put) decode(f Frame) (Put, error) {
 
 // Ready lets the client of a PUT send its data from an offset on.
 type Ready struct {
-	Flags  Flags  // ReadyRestarted, ReadyAgain
+	Flags  Flags  // ReadyRestarted, ReadyAgain, ReadySpread
 	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it
 	Digest Digest // of what is before Offset, as if it were a file; zero where that is nothing
 }

@@ -30,6 +30,7 @@ type staging struct {
 
 	learned   learned
 	resumable *resumable // nil where it is gone when it is ended
+	shared    *shared    // nil where Join does not find it
 }
 
 // Create implements [storage.Storage]. What would make the commit fail is

@@ -206,10 +206,16 @@ func (p *putter) drop() {
 
 // has tells the progress of what the server has already.
 func (p *putter) has(offset int64) {
-	if more := offset - p.told; more > 0 {
+	more := offset - p.told
+	switch {
+	case more <= 0:
+		return
+	case p.digests != nil: // it is of pieces whose answer was lost
+		p.progress.Moved(more)
+	default:
 		p.progress.Expect(0, -more)
-		p.told = offset
 	}
+	p.told = offset
 }
 
 // moved tells the progress of a block that is sent, unless it was before.

@@ -135,7 +135,7 @@ func (u *upload) ready(ctx context.Context, resumable bool) (offset int64, err e
 	if u.spreads = m.Flags&protocol.ReadySpread != 0; u.spreads && p.message.Flags&protocol.PutSpread == 0 {
 		return 0, u.errorf(protocol.Protocol, "the server wants pieces that were not offered")
 	}
-	first := p.told == 0
+	first := p.told == 0 && p.digests == nil
 	if first {
 		p.restarted = m.Flags&protocol.ReadyRestarted != 0
 	}

@@ -40,7 +40,8 @@ func (m Get) decode(f Frame) (Get, error) {
 }
 
 // Put stores a file: the client sends DATA as often as needed and END, and the
-// server answers READY (unless PutEager) and at last OK.
+// server answers READY (unless PutEager) and at last OK. With PutJoin it brings some
+// blocks of the file of another Put, one with PutSpread, and the answer is OK.
 type Put struct {
 	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents, PutSpread, PutJoin
 	Size    uint64 // in bytes, or SizeUnknown
@@ -86,7 +87,8 @@ func (m Put) decode(f Frame) (Put, error) {
 	return m, c.finish()
 }
 
-// Ready lets the client of a PUT send its data from an offset on.
+// Ready lets the client of a PUT send its data from an offset on; with ReadySpread, by
+// requests with PutJoin.
 type Ready struct {
 	Flags  Flags  // ReadyRestarted, ReadyAgain, ReadySpread
 	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it

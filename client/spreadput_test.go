@@ -220,6 +220,16 @@ func TestSpreadPutWithout(t *testing.T) {
 
 // A file that changes while pieces of it are sent is no mixture on the server.
 func TestSpreadPutChanges(t *testing.T) {
+	shorter := func(local string) error { return os.Truncate(local, 99*bs) }
+	rewritten := func(local string) error { return os.Chtimes(local, time.Unix(1, 0), time.Unix(1, 0)) }
+	for _, change := range []func(string) error{shorter, rewritten} {
+		putChanging(t, change)
+	}
+}
+
+// putChanging puts a file that is changed once something of it is stored.
+func putChanging(t *testing.T, change func(local string) error) {
+	t.Helper()
 	d := serve(t)
 	local := filepath.Join(t.TempDir(), "f")
 	writeFile(t, local, noise(100*bs))
@@ -227,7 +237,7 @@ func TestSpreadPutChanges(t *testing.T) {
 	var once atomic.Bool
 	_, err := c.PutFile(limit(t), local, "f", &TransferOptions{Progress: moved(func(int64) {
 		if once.CompareAndSwap(false, true) {
-			if err := os.Truncate(local, 99*bs); err != nil {
+			if err := change(local); err != nil {
 				t.Error(err)
 			}
 		}
@@ -298,4 +308,30 @@ func TestSpreadPutUnasked(t *testing.T) {
 	if _, err := c.PutFile(limit(t), local, "f", nil); !errors.Is(err, ErrProtocol) {
 		t.Error(err)
 	}
+}
+
+// No piece is begun far behind one that is not stored, and one that is lost comes first.
+func TestSpreadPutWindow(t *testing.T) {
+	s := &spreadPut{size: 100 * pieceSize, window: 3 * pieceSize, stored: map[int64]*joinPiece{}, changed: make(chan struct{}, 1)}
+	s.some.L = &s.mu
+	take := func(want int64) *joinPiece {
+		t.Helper()
+		p := s.take(false)
+		if want < 0 && p != nil || want >= 0 && (p == nil || p.from != want*pieceSize) {
+			t.Fatalf("the next piece is %+v, want number %d", p, want)
+		}
+		return p
+	}
+	first, second, third := take(0), take(1), take(2)
+	take(-1)
+	s.done(second)
+	take(-1)
+	s.back(first, nil)
+	s.done(take(0))
+	take(3)
+	take(4)
+	take(-1)
+	s.done(third)
+	take(5)
+	take(-1)
 }

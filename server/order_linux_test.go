@@ -123,6 +123,30 @@ func TestOrderWithoutDurability(t *testing.T) {
 	}
 }
 
+// The disk begins with a large file before its sync; without durability it is not asked
+// to. Nor is a new file truncated, which ext4 answers with a sync when it is closed.
+func TestWriteBehind(t *testing.T) {
+	local := filepath.Join(t.TempDir(), "local")
+	if err := os.WriteFile(local, make([]byte, 40<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for durability, want := range map[string]int{"commit": 2, "none": 0} {
+		d := run(t, t.TempDir(), "--durability", durability)
+		c := dial(t, d.address)
+		calls := d.trace()
+		if _, err := c.PutFile(t.Context(), local, "f", nil); err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, call := range calls() {
+			count[call.name]++
+		}
+		if count["sync_file_range"] != want || count["ftruncate"] != 0 {
+			t.Errorf("%s: the disk was told %d times to begin, want %d, and %d files were truncated", durability, count["sync_file_range"], want, count["ftruncate"])
+		}
+	}
+}
+
 // Commits at the same time share syncs: there are fewer than commits, and each OK is
 // behind one of the content that began after its last write, and one of the names.
 func TestOrderOfAGroupCommit(t *testing.T) {

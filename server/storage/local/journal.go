@@ -97,12 +97,22 @@ func (st *staging) newJournal() error {
 	r := st.resumable
 	r.digests = nil
 	// The journal first: it must never tell of what is not there.
-	if err := unix.Ftruncate(r.journal.fd, 0); err != nil {
+	if err := empty(r.journal.fd); err != nil {
 		return err
 	}
-	if err := unix.Ftruncate(st.fd, 0); err != nil {
+	if err := empty(st.fd); err != nil {
 		return err
 	}
 	_, err := r.journal.writeAt(st.head(), 0)
 	return err
+}
+
+// empty leaves a file that is empty alone: of one that was truncated ext4 writes all that
+// is dirty when it is closed (ext4(5), auto_da_alloc), durable or not.
+func empty(fd int) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || stat.Size == 0 {
+		return err
+	}
+	return unix.Ftruncate(fd, 0)
 }

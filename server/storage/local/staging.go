@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"sync/atomic"
 
 	"ftpd/server/storage"
 
@@ -28,7 +29,9 @@ type staging struct {
 	home   place  // where the file is until it is committed
 	record string // the entry of the instance that names home where it is beside the target, or ""
 
-	learned   learned
+	learned learned
+	written atomic.Int64 // bytes, those that were written twice included
+
 	resumable *resumable // nil where it is gone when it is ended
 	shared    *shared    // nil where Join does not find it
 }
@@ -247,7 +250,27 @@ func (st *staging) WriteAt(p []byte, offset int64) (int, error) {
 	st.store.gate.enter()
 	defer st.store.gate.leave()
 	n, err := st.writeAt(p, offset)
+	st.writeBack(int64(n))
 	return n, st.store.fail(st.path, err)
+}
+
+// writeBehind is how many bytes are written before the disk is told to begin with them.
+const writeBehind = 16 << 20
+
+// writeBack has the disk begin with what was written, so that the sync of a large file
+// has little to wait for.
+func (st *staging) writeBack(n int64) {
+	if st.store.options.NoSync {
+		return
+	}
+	if written := st.written.Add(n); written/writeBehind == (written-n)/writeBehind {
+		return
+	}
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	if !st.closed {
+		startWriteback(st.fd)
+	}
 }
 
 // Abort implements [storage.Staging].

@@ -37,3 +37,9 @@ func atLeast(release string, major, minor int) bool {
 	y, err2 := strconv.Atoi(second)
 	return err1 == nil && err2 == nil && (x > major || x == major && y >= minor)
 }
+
+// startWriteback has the dirty pages of a file written, and does not wait for that
+// (sync_file_range(2)). Where it fails, the sync of the file does it all.
+func startWriteback(fd int) {
+	_ = unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}

@@ -16,7 +16,7 @@ import (
 type shared struct {
 	mu     sync.Mutex
 	ended  bool // nobody but its owner writes to it any more
-	failed bool // a write has failed: what there is is not worth keeping
+	failed bool // a write has failed, and nothing of it is kept
 }
 
 func (s *shared) hasFailed() bool {

@@ -28,13 +28,13 @@ func sharedOptions() storage.CreateOptions {
 // share begins a shared file; nil is that the storage does not share.
 func share(t *testing.T, s storage.Storage) (storage.Staging, storage.Joined) {
 	t.Helper()
-	st, err := s.Create("f", sharedOptions())
+	st, err := s.Create("s", sharedOptions())
 	must(t, err)
 	if !st.Shared() {
 		must(t, st.Abort())
 		t.Skip("it shares no files")
 	}
-	j, err := s.Join("f", resumeOptions(version))
+	j, err := s.Join("s", resumeOptions(version))
 	must(t, err)
 	return st, j
 }
@@ -66,7 +66,7 @@ func wantGathered(t *testing.T, st storage.Staging, blocks int) {
 
 func shareFile(t *testing.T, s storage.Storage) {
 	st, j := share(t, s)
-	other, err := s.Join("f", resumeOptions(version))
+	other, err := s.Join("s", resumeOptions(version))
 	must(t, err)
 	join(t, j, 4, 0, 2)
 	join(t, other, 3, 1, 2)
@@ -74,7 +74,7 @@ func shareFile(t *testing.T, s storage.Storage) {
 	if err := j.WriteBlock(0, blockOf(1), digestOf(1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a write to a gathered file: %v", err)
 	}
-	commit(t, s, st, "f", "aaaabbbbccccdddde")
+	commit(t, s, st, "s", "aaaabbbbccccdddde")
 	if err := j.WriteBlock(0, blockOf(1), digestOf(1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a write to a committed file: %v", err)
 	}
@@ -89,7 +89,7 @@ func shareNothing(t *testing.T, s storage.Storage) {
 	longer := resumeOptions(version)
 	longer.Size++
 	for name, o := range map[string]storage.CreateOptions{"version": resumeOptions(other), "source": resumeOptions(another), "size": longer} {
-		if _, err := s.Join("f", o); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.Join("s", o); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("another %s was joined: %v", name, err)
 		}
 	}
@@ -97,9 +97,9 @@ func shareNothing(t *testing.T, s storage.Storage) {
 		t.Errorf("another path was joined: %v", err)
 	}
 	must(t, st.Abort())
-	plain, err := s.Create("f", resumeOptions(version))
+	plain, err := s.Create("s", resumeOptions(version))
 	must(t, err)
-	if _, err := s.Join("f", resumeOptions(version)); plain.Shared() || !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Join("s", resumeOptions(version)); plain.Shared() || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not shared was joined: %v", err)
 	}
 	must(t, plain.Abort())
@@ -113,7 +113,7 @@ func shareUntilItEnds(t *testing.T, s storage.Storage) {
 		if err := j.WriteBlock(0, blockOf(0), digestOf(0)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a write after %s: %v", name, err)
 		}
-		if _, err := s.Join("f", resumeOptions(version)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.Join("s", resumeOptions(version)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a join after %s: %v", name, err)
 		}
 	}
@@ -132,7 +132,7 @@ func shareAndLeave(t *testing.T, s storage.Storage) {
 	wantMarked(t, st, 2, false)
 	join(t, j, 2, 3, 4)
 	wantGathered(t, st, 5)
-	commit(t, s, st, "f", "aaaabbbbccccdddde")
+	commit(t, s, st, "s", "aaaabbbbccccdddde")
 }
 
 func shareConcurrently(t *testing.T, s storage.Storage) {

@@ -38,8 +38,8 @@ type Options struct {
 	// OnRetry is told before each such attempt; it may be nil, and must be quick.
 	OnRetry func(Retry)
 	// Connections is how many connections are used at most; the default is 1. More
-	// are dialled when many files of a tree are under way, or a file of many blocks
-	// is got; those that cannot be had are done without.
+	// are dialled when many files of a tree are under way, or a file of many blocks;
+	// those that cannot be had are done without.
 	Connections int
 	// Dial connects; the default is that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -44,6 +44,9 @@ func (c *Client) put(ctx context.Context, path string, s *source, o *PutOptions,
 		client: c, path: path, source: s, once: o.CreateOnly || o.IfMatch != 0, lost: o.Lost, progress: progress,
 		message: putMessage(path, s, o),
 	}
+	if len(c.lines) > 1 && p.message.Source != 0 && s.size > pieceSize && s.rereads() {
+		p.message.Flags |= protocol.PutSpread
+	}
 	defer p.drop()
 	ok, err := p.run(ctx)
 	if err != nil {
@@ -96,13 +99,14 @@ type putter struct {
 	n     int     // its bytes
 	last  bool    // nothing is behind it
 
-	told      int64         // the progress was told of the bytes before it
-	tree      protocol.Tree // over all blocks, unless some were resumed
-	resumed   int64         // bytes that the server had at first
-	restarted bool          // the server had another version
-	verified  int64         // bytes that the server had at last
-	kept      bool          // it may keep what it has
-	repaired  int64         // blocks that were asked for again, and the only one sent again
+	told      int64             // the progress was told of the bytes before it
+	tree      protocol.Tree     // over all blocks, unless some were resumed
+	digests   []protocol.Digest // of the blocks that went in pieces, by their number; zero is not known
+	resumed   int64             // bytes that the server had at first
+	restarted bool              // the server had another version
+	verified  int64             // bytes that the server had at last
+	kept      bool              // it may keep what it has
+	repaired  int64             // blocks that were asked for again, and the only one sent again
 }
 
 // run reads the first block before it looks for a connection: by the time that a
@@ -202,10 +206,16 @@ func (p *putter) drop() {
 
 // has tells the progress of what the server has already.
 func (p *putter) has(offset int64) {
-	if more := offset - p.told; more > 0 {
+	more := offset - p.told
+	switch {
+	case more <= 0:
+		return
+	case p.digests != nil: // it is of pieces whose answer was lost
+		p.progress.Moved(more)
+	default:
 		p.progress.Expect(0, -more)
-		p.told = offset
 	}
+	p.told = offset
 }
 
 // moved tells the progress of a block that is sent, unless it was before.

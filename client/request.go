@@ -19,6 +19,7 @@ var (
 	listReplies    = replies{some: [2]protocol.Opcode{protocol.OpEntries}, final: protocol.OpOK}
 	getReplies     = replies{some: [2]protocol.Opcode{protocol.OpMeta, protocol.OpData}, final: protocol.OpEnd}
 	putReplies     = replies{some: [2]protocol.Opcode{protocol.OpReady}, final: protocol.OpOK}
+	joinReplies    = replies{final: protocol.OpOK}
 	sumReplies     = replies{final: protocol.OpEnd}
 	commandReplies = replies{final: protocol.OpOK}
 )
@@ -118,6 +119,18 @@ func (r *request) said(a arrival) error {
 		return r.broken(err)
 	}
 	return &Error{Op: r.op, Path: r.path, Code: known(m.Code), Retry: m.Retry, Message: m.Message}
+}
+
+// data queues a DATA frame, which lies in b.
+func (r *request) data(ctx context.Context, frame []byte, b *buffer) error {
+	err := r.conn.sender.data(ctx, r.conn.dead, frame, b)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil {
+		err = r.conn.cause()
+	}
+	return r.wrap(err)
 }
 
 // broken ends the connection for a frame that breaks the protocol.

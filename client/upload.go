@@ -11,9 +11,10 @@ type upload struct {
 	request
 	put *putter
 
-	tree  protocol.Tree // what END tells: the digest of READY and of what follows
-	from  uint64        // where READY has it begin
-	ended bool          // END is queued
+	tree    protocol.Tree // what END tells: the digest of READY and of what follows
+	from    uint64        // where READY has it begin
+	ended   bool          // END is queued
+	spreads bool          // its blocks go in pieces, by requests of their own
 	// answered says that OK has come.
 	answered bool
 }
@@ -66,7 +67,29 @@ func (u *upload) stream(ctx context.Context) error {
 		return err
 	}
 	u.patient.Store(true) // reading takes the time it takes
-	err = p.seek(offset)
+	if u.spreads {
+		err = u.spread(ctx, offset)
+	} else {
+		err = u.blocks(ctx, offset, resumable)
+	}
+	if err != nil {
+		return err
+	}
+	// What ended ctx may have ended the source as well, so that it is not whole.
+	if err := ctx.Err(); err != nil {
+		return u.wrap(err)
+	}
+	u.patient.Store(true)
+	u.ended = true
+	u.conn.sender.message(u.id, u.end())
+	u.conn.sent(&u.request)
+	return nil
+}
+
+// blocks sends the blocks from an offset on.
+func (u *upload) blocks(ctx context.Context, offset int64, resumable bool) error {
+	p := u.put
+	err := p.seek(offset)
 	for ; err == nil && p.n > 0; err = p.next() {
 		u.patient.Store(false)
 		p.kept = resumable
@@ -81,14 +104,6 @@ func (u *upload) stream(ctx context.Context) error {
 	if err != nil {
 		return u.blame(err)
 	}
-	// What ended ctx may have ended the source as well, so that it is not whole.
-	if err := ctx.Err(); err != nil {
-		return u.wrap(err)
-	}
-	u.patient.Store(true)
-	u.ended = true
-	u.conn.sender.message(u.id, u.end())
-	u.conn.sent(&u.request)
 	return nil
 }
 
@@ -117,7 +132,10 @@ func (u *upload) ready(ctx context.Context, resumable bool) (offset int64, err e
 	if m.Flags&protocol.ReadyAgain != 0 {
 		return 0, u.errorf(protocol.Protocol, "the server asks again for what it was not sent")
 	}
-	first := p.told == 0
+	if u.spreads = m.Flags&protocol.ReadySpread != 0; u.spreads && p.message.Flags&protocol.PutSpread == 0 {
+		return 0, u.errorf(protocol.Protocol, "the server wants pieces that were not offered")
+	}
+	first := p.told == 0 && p.digests == nil
 	if first {
 		p.restarted = m.Flags&protocol.ReadyRestarted != 0
 	}
@@ -161,18 +179,6 @@ func (u *upload) block(ctx context.Context) error {
 	}
 	p.moved()
 	return nil
-}
-
-// data queues a DATA frame, which lies in b.
-func (u *upload) data(ctx context.Context, frame []byte, b *buffer) error {
-	err := u.conn.sender.data(ctx, u.conn.dead, frame, b)
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() == nil {
-		err = u.conn.cause()
-	}
-	return u.wrap(err)
 }
 
 // frame makes a DATA frame around the block that was read into b.

@@ -49,12 +49,18 @@ const (
 	PutEager Flags = 1 << 2
 	// PutParents makes missing parent directories.
 	PutParents Flags = 1 << 3
+	// PutSpread asks that the blocks may come by PutJoin, on any connection.
+	PutSpread Flags = 1 << 4
+	// PutJoin brings some blocks of the file of a PutSpread in flight.
+	PutJoin Flags = 1 << 5
 
 	// ReadyRestarted says that what an earlier PUT of the source left is of
 	// another version and was given up.
 	ReadyRestarted Flags = 1 << 0
 	// ReadyAgain asks for one block that came damaged, and nothing else.
 	ReadyAgain Flags = 1 << 1
+	// ReadySpread says that all blocks come by PutJoin.
+	ReadySpread Flags = 1 << 2
 
 	// MkdirParents makes missing parents and accepts an existing directory.
 	MkdirParents Flags = 1 << 0

@@ -74,6 +74,14 @@ var messageCases = []messageCase{
 		Source: 0x0a0b0c0d0e0f1011, Version: 0x2122232425262728, Path: "file.bin",
 	}),
 	means("put-unknown", 8, Put{Flags: PutCreateOnly | PutEager | PutParents, Size: SizeUnknown, Mtime: NoTime, Path: "new/log"}),
+	means("put-spread", 7, Put{
+		Flags: PutParents | PutSpread, Size: 600000, Mtime: goldenTime, Mode: 0o640,
+		Source: 0x0a0b0c0d0e0f1011, Version: 0x2122232425262728, Path: "file.bin",
+	}),
+	means("put-join", 8, Put{
+		Flags: PutEager | PutJoin, Size: 600000, Mtime: NoTime,
+		Source: 0x0a0b0c0d0e0f1011, Version: 0x2122232425262728, Path: "file.bin",
+	}),
 	means("mkdir", 9, Mkdir{Flags: MkdirParents, Mode: 0o755, Path: "a/b/c"}),
 	means("remove", 10, Remove{Flags: RemoveRecursive, Path: "a"}),
 	means("rename", 11, Rename{Flags: RenameNoReplace | RenameParents, From: "old", To: "dir/new"}),
@@ -89,6 +97,7 @@ var messageCases = []messageCase{
 	means("ready", 7, Ready{Offset: 524288, Digest: goldenTree()}),
 	means("ready-restarted", 7, Ready{Flags: ReadyRestarted}),
 	means("ready-again", 7, Ready{Flags: ReadyAgain, Offset: 2 * BlockSize}),
+	means("ready-spread", 7, Ready{Flags: ReadySpread, Offset: 524288, Digest: goldenTree()}),
 	means("entries", 2, Entries{List: []Entry{
 		{Path: "a.txt", Meta: Meta{Kind: File, Mode: 0o644, Size: 13, Mtime: goldenTime, ETag: goldenETag}},
 		{Path: "latest", Meta: Meta{Kind: Symlink, Mode: 0o777, Size: 5, Mtime: goldenTime, ETag: 1, Target: "a.txt"}},

@@ -40,9 +40,10 @@ func (m Get) decode(f Frame) (Get, error) {
 }
 
 // Put stores a file: the client sends DATA as often as needed and END, and the
-// server answers READY (unless PutEager) and at last OK.
+// server answers READY (unless PutEager) and at last OK. With PutJoin it brings some
+// blocks of the file of another Put, one with PutSpread, and the answer is OK.
 type Put struct {
-	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents
+	Flags   Flags  // PutCreateOnly, PutIfMatch, PutEager, PutParents, PutSpread, PutJoin
 	Size    uint64 // in bytes, or SizeUnknown
 	Mtime   int64  // nanoseconds since 1970-01-01 UTC, or NoTime
 	Mode    uint32 // permission bits; 0 is the server's default
@@ -86,9 +87,10 @@ func (m Put) decode(f Frame) (Put, error) {
 	return m, c.finish()
 }
 
-// Ready lets the client of a PUT send its data from an offset on.
+// Ready lets the client of a PUT send its data from an offset on; with ReadySpread, by
+// requests with PutJoin.
 type Ready struct {
-	Flags  Flags  // ReadyRestarted, ReadyAgain
+	Flags  Flags  // ReadyRestarted, ReadyAgain, ReadySpread
 	Offset uint64 // in bytes, a multiple of BlockSize; the server already holds what is before it
 	Digest Digest // of what is before Offset, as if it were a file; zero where that is nothing
 }

@@ -72,7 +72,7 @@ var opcodes = [...]opcodeRow{
 	OpList:   {"LIST", Client, ofRequest, ListRecursive, 2, 2 + MaxPath},
 	OpStat:   {"STAT", Client, ofRequest, StatNoFollow, 2, 2 + MaxPath},
 	OpGet:    {"GET", Client, ofRequest, GetIfMatch, 8 + 8 + 8 + 2, 8 + 8 + 8 + 2 + MaxPath},
-	OpPut:    {"PUT", Client, ofRequest, PutCreateOnly | PutIfMatch | PutEager | PutParents, putLen + 2, putLen + 2 + MaxPath},
+	OpPut:    {"PUT", Client, ofRequest, PutCreateOnly | PutIfMatch | PutEager | PutParents | PutSpread | PutJoin, putLen + 2, putLen + 2 + MaxPath},
 	OpMkdir:  {"MKDIR", Client, ofRequest, MkdirParents, 4 + 2, 4 + 2 + MaxPath},
 	OpRemove: {"REMOVE", Client, ofRequest, RemoveRecursive, 2, 2 + MaxPath},
 	OpRename: {"RENAME", Client, ofRequest, RenameNoReplace | RenameParents, 2 + 2, 2 + 2 + 2*MaxPath},
@@ -86,7 +86,7 @@ var opcodes = [...]opcodeRow{
 	OpEnd:  {"END", Client | Server, ofRequest, 0, endLen, longEndLen},
 
 	OpWelcome: {"WELCOME", Server, ofConnection, 0, 2 + 4 + 4 + 2, 2 + 4 + 4 + 2 + MaxAgent},
-	OpReady:   {"READY", Server, ofRequest, ReadyRestarted | ReadyAgain, 8 + DigestLen, 8 + DigestLen},
+	OpReady:   {"READY", Server, ofRequest, ReadyRestarted | ReadyAgain | ReadySpread, 8 + DigestLen, 8 + DigestLen},
 	OpEntries: {"ENTRIES", Server, ofRequest, 0, 0, MaxControlPayload},
 	OpMeta:    {"META", Server, ofRequest, 0, metaLen + 2, metaLen + 2 + MaxPath},
 	OpOK:      {"OK", Server, ofRequest, 0, 8 + 8, 8 + 8},

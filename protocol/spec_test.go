@@ -205,6 +205,7 @@ func TestSpecFlags(t *testing.T) {
 	code := lower(t, map[string]uint64{
 		"ListRecursive": uint64(ListRecursive), "StatNoFollow": uint64(StatNoFollow), "GetIfMatch": uint64(GetIfMatch),
 		"PutCreateOnly": uint64(PutCreateOnly), "PutIfMatch": uint64(PutIfMatch), "PutEager": uint64(PutEager), "PutParents": uint64(PutParents),
+		"PutSpread": uint64(PutSpread), "PutJoin": uint64(PutJoin), "ReadySpread": uint64(ReadySpread),
 		"MkdirParents": uint64(MkdirParents), "RemoveRecursive": uint64(RemoveRecursive),
 		"RenameNoReplace": uint64(RenameNoReplace), "RenameParents": uint64(RenameParents), "ReadyRestarted": uint64(ReadyRestarted), "ReadyAgain": uint64(ReadyAgain),
 	}, constants(t, "header.go", "ListRecursive"))

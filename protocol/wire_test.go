@@ -26,7 +26,7 @@ func TestWireNumbers(t *testing.T) {
 
 		{"ListRecursive", uint64(ListRecursive), 1}, {"StatNoFollow", uint64(StatNoFollow), 1}, {"GetIfMatch", uint64(GetIfMatch), 1},
 		{"PutCreateOnly", uint64(PutCreateOnly), 1}, {"PutIfMatch", uint64(PutIfMatch), 2}, {"PutEager", uint64(PutEager), 4},
-		{"PutParents", uint64(PutParents), 8}, {"ReadyRestarted", uint64(ReadyRestarted), 1}, {"ReadyAgain", uint64(ReadyAgain), 2}, {"MkdirParents", uint64(MkdirParents), 1}, {"RemoveRecursive", uint64(RemoveRecursive), 1},
+		{"PutParents", uint64(PutParents), 8}, {"PutSpread", uint64(PutSpread), 16}, {"PutJoin", uint64(PutJoin), 32}, {"ReadySpread", uint64(ReadySpread), 4}, {"ReadyRestarted", uint64(ReadyRestarted), 1}, {"ReadyAgain", uint64(ReadyAgain), 2}, {"MkdirParents", uint64(MkdirParents), 1}, {"RemoveRecursive", uint64(RemoveRecursive), 1},
 		{"RenameNoReplace", uint64(RenameNoReplace), 1}, {"RenameParents", uint64(RenameParents), 2},
 
 		{"NotFound", uint64(NotFound), 1}, {"Exists", uint64(Exists), 2}, {"Permission", uint64(Permission), 3},

@@ -22,6 +22,7 @@ import (
 type harness struct {
 	t       testing.TB
 	root    string
+	store   storage.Storage
 	session reactor.Session
 	now     time.Time
 	moved   time.Time
@@ -67,7 +68,7 @@ func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...o
 	for _, o := range options {
 		o(&config)
 	}
-	h := &harness{t: t, root: root, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}, share: 32 << 20}
+	h := &harness{t: t, root: root, store: store, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}, share: 32 << 20}
 	h.moved = h.now
 	h.replies = protocol.NewDecoder(protocol.Server)
 	h.replies.Attach(make([]byte, protocol.BlockBuffer))

@@ -32,15 +32,20 @@ type put struct {
 	phase   putPhase
 	ended   bool // the client has sent END or CANCEL
 	staging storage.Staging
-	inline  bool          // stored by a single job once END is here
-	parked  int           // bytes of buffers that wait for that END
-	tree    protocol.Tree // over what has arrived
-	waiting []block       // arrived, but not yet given to a job
-	lacking lacks         // came damaged
-	spare   []*writeBlock // that were written, to be used again
-	jobs    int           // out on the pool
-	failure error         // why it failed, until that is answered
-	keep    bool          // what is staged can be gone on with, and is not removed
+	spread  *gather        // its blocks come by JOIN; else nil
+	joined  storage.Joined // what a JOIN writes to
+	first   uint64         // where in the file the blocks of a JOIN begin
+	inline  bool           // stored by a single job once END is here
+	parked  int            // bytes of buffers that wait for that END
+	tree    protocol.Tree  // over what has arrived
+	waiting []block        // arrived, but not yet given to a job
+	lacking lacks          // came damaged
+	spare   []*writeBlock  // that were written, to be used again
+	jobs    int            // out on the pool
+	failure error          // why it failed, until that is answered
+	keep    bool           // what is staged can be gone on with, and is not removed
+	staged  bool           // counted in Session.staging
+	inLine  bool           // waits to be
 }
 
 func (s *Session) put(id uint32, m protocol.Put) error {
@@ -54,6 +59,10 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 		return nil
 	}
 	p.path = path
+	if m.Flags&protocol.PutJoin != 0 {
+		p.join(s)
+		return nil
+	}
 	if m.Flags&protocol.PutEager != 0 && m.Size <= inlineMax {
 		p.inline = true
 		p.phase = putReceiving
@@ -66,6 +75,9 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 // stage has the staging file made.
 func (p *put) stage(s *Session) {
 	p.phase = putOpening
+	if !p.mayStage(s) {
+		return
+	}
 	p.jobs++
 	// It may wait for an earlier one of its source to end.
 	s.offload(reactor.Commit, &createFile{put: p, storage: s.config.Storage})
@@ -97,7 +109,7 @@ func (p *put) unpark(s *Session) {
 	p.parked = 0
 }
 
-func (p *put) waits() bool { return (!p.ended || p.lacking.owed() > 0) && p.jobs == 0 }
+func (p *put) waits() bool { return (!p.ended || p.lacking.owed() > 0) && p.jobs == 0 && !p.inLine }
 
 // cancel is part of request. A commit cannot be called back: its reply tells
 // how it ended.
@@ -118,6 +130,9 @@ func (p *put) data(s *Session, b block) {
 	s.holding += len(b.buffer.Bytes)
 	if p.dataAgain(s, b) {
 		return
+	}
+	if p.joins() && p.tree.Size() == 0 {
+		p.first = b.Offset
 	}
 	err := p.check(b.Data)
 	if p.ended { // only what was asked for again comes behind END
@@ -141,8 +156,12 @@ func (p *put) data(s *Session, b block) {
 
 // check tells whether a block is the next one.
 func (p *put) check(data protocol.Data) error {
-	have, n := p.tree.Size(), uint64(len(data.Bytes))
+	have, n := p.first+p.tree.Size(), uint64(len(data.Bytes))
 	switch {
+	case p.spread != nil:
+		return protocol.Errorf(protocol.Invalid, "DATA came of a PUT whose blocks come by JOIN")
+	case p.joins():
+		return p.checkJoin(data)
 	case p.phase == putOpening && p.request.Flags&protocol.PutEager == 0:
 		return protocol.Errorf(protocol.Invalid, "DATA came before READY")
 	case data.Offset != have:
@@ -168,7 +187,7 @@ func (p *put) drop(s *Session, b block) {
 func (p *put) write(s *Session, b block) {
 	p.jobs++
 	write := takeSpare(&p.spare)
-	*write = writeBlock{put: p, staging: p.staging, block: b}
+	*write = writeBlock{put: p, staging: p.staging, joined: p.joined, block: b}
 	s.offload(reactor.Transfer, write)
 }
 
@@ -197,7 +216,10 @@ func (s *Session) end(id uint32, m protocol.End) error {
 func (p *put) checkEnd(m protocol.End) error {
 	have := p.tree.Size()
 	switch {
-	case p.request.Size != protocol.SizeUnknown && have != p.request.Size:
+	case p.spread != nil: // the digests are where the blocks are
+		p.spread.end = m
+		return nil
+	case !p.joins() && p.request.Size != protocol.SizeUnknown && have != p.request.Size:
 		return protocol.Errorf(protocol.Invalid, "END came after %d of %d bytes", have, p.request.Size)
 	case m.Size != have:
 		return protocol.Errorf(protocol.Invalid, "END tells of %d bytes, but %d came", m.Size, have)
@@ -210,6 +232,10 @@ func (p *put) checkEnd(m protocol.End) error {
 // advance commits once everything has arrived and is written.
 func (p *put) advance(s *Session) {
 	if !p.ended || p.jobs > 0 || len(p.lacking) > 0 || p.phase != putReceiving {
+		return
+	}
+	if p.joins() {
+		p.joinedAll(s)
 		return
 	}
 	p.unpark(s)
@@ -230,6 +256,7 @@ func (p *put) fail(s *Session, err error) {
 	if p.phase >= putDiscarding {
 		return
 	}
+	p.leaveLine(s)
 	p.bytes = p.tree.Size()
 	p.phase = putDiscarding
 	p.failure = err
@@ -302,6 +329,9 @@ func (j *createFile) Run() {
 	if dropped {
 		j.ready.Flags = protocol.ReadyRestarted
 	}
+	if j.staging.Shared() {
+		j.ready.Flags |= protocol.ReadySpread
+	}
 }
 
 func (p *put) create(in storage.Storage) (storage.Staging, error) {
@@ -325,6 +355,7 @@ func (p *put) options() (storage.CreateOptions, error) {
 	}
 	if m.Flags&protocol.PutEager == 0 {
 		options.Resume = storage.Resume{Source: m.Source, Version: m.Version, Block: protocol.BlockSize}
+		options.Shared = m.Flags&protocol.PutSpread != 0
 	}
 	if m.Flags&protocol.PutIfMatch != 0 {
 		if m.ETag == 0 { // to storage it would mean any
@@ -349,22 +380,33 @@ func (j *createFile) finish(s *Session) {
 	p := j.put
 	p.jobs--
 	p.staging = j.staging
+	if j.err != nil {
+		p.staging = nil
+		p.unstaged(s)
+	}
 	switch {
 	case p.phase != putOpening:
 		p.letGo(s)
 		return
 	case j.err != nil:
-		p.staging = nil
 		p.fail(s, j.err)
 		return
 	}
 	p.phase = putReceiving
+	if j.ready.Flags&protocol.ReadySpread != 0 {
+		p.spread = &gather{continues: j.ready.Offset, digest: j.ready.Digest}
+	}
 	if p.request.Flags&protocol.PutEager == 0 {
 		if j.ready.Offset > 0 {
 			p.tree.Continue(j.ready.Offset, j.ready.Digest)
 		}
 		reply(s, p.id, j.ready)
 	}
+	p.writeWaiting(s)
+}
+
+// writeWaiting writes what came while the staging file was made.
+func (p *put) writeWaiting(s *Session) {
 	for _, b := range p.waiting {
 		p.write(s, b)
 	}
@@ -376,12 +418,19 @@ func (j *createFile) finish(s *Session) {
 type writeBlock struct {
 	put     *put
 	staging storage.Staging
+	joined  storage.Joined // in place of staging
 	block   block
 	err     error
 }
 
 // Run is part of reactor.Job.
-func (j *writeBlock) Run() { j.err = storeBlock(j.staging, j.block.Data) }
+func (j *writeBlock) Run() {
+	if j.joined != nil {
+		j.err = joinBlock(j.joined, j.block.Data)
+	} else {
+		j.err = storeBlock(j.staging, j.block.Data)
+	}
+}
 
 func storeBlock(to storage.Staging, data protocol.Data) error {
 	if !data.Verify() {
@@ -409,63 +458,4 @@ func (j *writeBlock) finish(s *Session) {
 	case !p.askAgain(s, data, err):
 		p.fail(s, err)
 	}
-}
-
-// commitFile puts a staged file in its place.
-type commitFile struct {
-	put     *put
-	staging storage.Staging
-	info    storage.Info
-	err     error
-}
-
-// Run is part of reactor.Job.
-func (j *commitFile) Run() { j.info, j.err = j.staging.Commit(j.put.attributes()) }
-
-// finish is part of job.
-func (j *commitFile) finish(s *Session) {
-	j.put.staging = nil // Commit has ended it, whatever came of it
-	j.put.stored(s, j.info, j.err)
-}
-
-// stored ends a put that storage has done with.
-func (p *put) stored(s *Session, info storage.Info, err error) {
-	p.jobs--
-	for _, b := range p.waiting {
-		p.drop(s, b)
-	}
-	p.waiting = nil
-	if s.state == closed {
-		return
-	}
-	p.bytes = p.tree.Size()
-	if err != nil {
-		p.fail(s, err)
-		return
-	}
-	p.phase = putOver
-	reply(s, p.id, protocol.OK{Count: p.bytes, ETag: protocol.ETag(info.ETag)})
-	s.succeed(p.entry)
-}
-
-// abortFile removes a staging file, or leaves it for the next PUT of its source.
-type abortFile struct {
-	put     *put
-	staging storage.Staging
-	keep    bool
-}
-
-// Run is part of reactor.Job. The sweep takes what it cannot remove.
-func (j *abortFile) Run() {
-	if j.keep {
-		_ = j.staging.Leave()
-		return
-	}
-	_ = j.staging.Abort()
-}
-
-// finish is part of job.
-func (j *abortFile) finish(s *Session) {
-	j.put.jobs--
-	j.put.letGo(s)
 }

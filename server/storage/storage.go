@@ -35,6 +35,10 @@ type Storage interface {
 	// source only one file at a time goes on with what was left: while that is not
 	// ended, and it may wait a moment for that, others begin anew and are not kept.
 	Create(path Path, options CreateOptions) (Staging, error)
+	// Join returns the file that a Create with Shared has begun and that has not ended,
+	// for another caller to write blocks to. It is that of the same path, size, source,
+	// version and size of a block; where there is none it is fs.ErrNotExist.
+	Join(path Path, options CreateOptions) (Joined, error)
 	// StoreEach does for each of several small files what Create, WriteAt and Commit
 	// do, and returns what came of each. They share what can be shared: the look at
 	// the directory, and the wait for the disk. None depends on another; where a path
@@ -67,6 +71,7 @@ type CreateOptions struct {
 	Parents    bool   // make missing parent directories, at the commit
 	Size       int64  // the size to come in bytes, to fail early for want of space; negative is unknown
 	Resume     Resume // what the file is to be gone on with by; the zero value is not at all
+	Shared     bool   // Join is to find the file, where it can be gone on with
 }
 
 // Whole is a file of which all is there. Its options are those of a file that is not
@@ -197,8 +202,24 @@ type Staging interface {
 	// Abort forgets the file. After Commit, Abort or Leave it does nothing.
 	Abort() error
 	// Leave gives the file up and keeps what is marked of it, for a while, for
-	// a Create with the same Resume. Where there is nothing to keep, it is Abort.
+	// a Create with the same Resume. Where there is nothing to keep, or a WriteBlock
+	// has failed, it is Abort.
 	Leave() error
+	// Shared tells whether Join finds the file.
+	Shared() bool
+	// Gather ends what Join allows, and returns the digests of the blocks that are
+	// there, from the first on and without a gap. It waits for a WriteBlock under way.
+	// It is for a shared file, before Commit.
+	Gather() ([]Digest, error)
+}
+
+// Joined is a file in the making that another caller owns. It holds nothing, and need
+// not be ended.
+type Joined interface {
+	// WriteBlock writes a block and marks it, in one step for whoever else writes the
+	// same one. Blocks come in any order. Once the file has ended, or was gathered, it
+	// is fs.ErrNotExist.
+	WriteBlock(block int64, p []byte, digest Digest) error
 }
 
 // Attributes are what a file gets besides its bytes.

@@ -171,6 +171,15 @@ func (s *Storage) Create(path storage.Path, options storage.CreateOptions) (stor
 	return nil, err
 }
 
+// Join implements [storage.Storage]. To the hooks it is nothing of its own.
+func (s *Storage) Join(path storage.Path, options storage.CreateOptions) (storage.Joined, error) {
+	inner, err := s.inner.Join(path, options)
+	if err != nil {
+		return nil, err
+	}
+	return &joined{inner: inner, path: path, hooks: &s.hooks}, nil
+}
+
 // StoreEach implements [storage.Storage]: each is a file of its own to the hooks.
 func (s *Storage) StoreEach(files []storage.Whole) []storage.Stored {
 	stored := make([]storage.Stored, len(files))

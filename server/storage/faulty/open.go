@@ -82,6 +82,23 @@ func (st *staging) Leave() error { return st.hooks.closing(StagingLeave, st.path
 
 func (st *staging) Marked() ([]storage.Digest, bool) { return st.inner.Marked() }
 
+func (st *staging) Shared() bool { return st.inner.Shared() }
+
+func (st *staging) Gather() ([]storage.Digest, error) { return st.inner.Gather() }
+
+// joined counts as a staging file: a block is a write of it and a mark.
+type joined struct {
+	inner storage.Joined
+	path  storage.Path
+	hooks *Hooks
+}
+
+func (j *joined) WriteBlock(block int64, p []byte, digest storage.Digest) error {
+	return j.hooks.around(StagingWriteAt, j.path, func() error {
+		return j.hooks.around(StagingMark, j.path, func() error { return j.inner.WriteBlock(block, p, digest) })
+	})
+}
+
 func (st *staging) Mark(block int64, digest storage.Digest) error {
 	return st.hooks.around(StagingMark, st.path, func() error { return st.inner.Mark(block, digest) })
 }

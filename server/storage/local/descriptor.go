@@ -84,6 +84,13 @@ func (d *descriptor) seal() (fd int, ok bool) {
 	return d.fd, ok
 }
 
+// over tells whether it was sealed.
+func (d *descriptor) over() bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.closed
+}
+
 // close is not repeated after EINTR: Linux has closed the descriptor by then,
 // and a second close could hit another file (close(2), "Dealing with error
 // returns").

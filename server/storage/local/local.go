@@ -82,6 +82,7 @@ type Store struct {
 	staged   map[*staging]struct{}    // neither committed nor aborted
 	claimed  map[string]chan struct{} // names of what can be gone on with and is; closed when it is ended
 	outdated map[string]struct{}      // those of claimed whose file another upload has stored
+	shared   map[string]*staging      // those of claimed that Join finds
 	closed   bool
 
 	takeoverWait time.Duration
@@ -101,7 +102,7 @@ func Open(dir string, options Options) (*Store, error) {
 	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, gate: make(gate, atOnce)}
 	s.digests, s.now = digests.New[version](s.options.DigestCache), time.Now
 	s.claimed, s.takeoverWait, s.done = map[string]chan struct{}{}, takeoverWait, make(chan struct{})
-	s.outdated = map[string]struct{}{}
+	s.outdated, s.shared = map[string]struct{}{}, map[string]*staging{}
 	if err := s.openTop(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)

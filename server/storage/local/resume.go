@@ -83,6 +83,9 @@ func (s *Store) resume(path storage.Path, options storage.CreateOptions) (*stagi
 		return nil, nil
 	}
 	st.resumable.freed = freed
+	if options.Shared {
+		st.shared = &shared{}
+	}
 	if err == nil {
 		err = s.enlist(st)
 	}
@@ -92,6 +95,9 @@ func (s *Store) resume(path storage.Path, options storage.CreateOptions) (*stagi
 	}
 	if errors.Is(err, errElsewhere) {
 		err = nil
+	}
+	if st != nil && options.Shared {
+		s.share(st)
 	}
 	return st, err
 }
@@ -124,6 +130,7 @@ func (s *Store) unclaim(name string, freed chan struct{}) {
 	defer s.mu.Unlock()
 	delete(s.claimed, name)
 	delete(s.outdated, name)
+	delete(s.shared, name)
 	close(freed)
 }
 
@@ -271,7 +278,7 @@ func (st *staging) Mark(block int64, digest storage.Digest) error {
 
 // Leave implements [storage.Staging].
 func (st *staging) Leave() error {
-	if st.resumable == nil || !st.resumable.some.Load() {
+	if st.resumable == nil || !st.resumable.some.Load() || st.shared.hasFailed() {
 		return st.Abort()
 	}
 	if fd, ok := st.seal(); ok {

@@ -33,6 +33,7 @@ type staging struct {
 	written atomic.Int64 // bytes, those that were written twice included
 
 	resumable *resumable // nil where it is gone when it is ended
+	shared    *shared    // nil where Join does not find it
 }
 
 // Create implements [storage.Storage]. What would make the commit fail is

@@ -20,7 +20,7 @@ type Opener func(t *testing.T) storage.Storage
 // Run tests the storages that open returns.
 func Run(t *testing.T, open Opener) {
 	for _, group := range []map[string]func(*testing.T, storage.Storage){
-		readTests, listTests, stagingTests, conditionTests, changeTests, resumeTests, severalTests,
+		readTests, listTests, stagingTests, conditionTests, changeTests, resumeTests, sharedTests, severalTests,
 	} {
 		for _, name := range slices.Sorted(maps.Keys(group)) {
 			t.Run(name, func(t *testing.T) {

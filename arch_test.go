@@ -78,9 +78,10 @@ var arrows = []arrow{
 
 	{from: "internal/command", modules: []string{cli}},
 	{from: "internal/trial"},
+	{from: "internal/trial/trialtest"},
 	{from: "internal/trial/fault", project: []string{"internal/trial", "protocol"}},
-	{from: "internal/soak", project: []string{"internal/trial", "internal/trial/fault"}},
-	{from: "internal/demo", project: []string{"internal/trial"}},
+	{from: "internal/soak", project: []string{"internal/trial", "internal/trial/fault"}, tests: []string{"internal/trial/trialtest"}},
+	{from: "internal/demo", project: []string{"internal/trial"}, tests: []string{"internal/trial/trialtest"}},
 	{from: "internal/tally"},
 	{
 		from:    "bench/peers",

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -27,47 +28,37 @@ func limitedPair(t *testing.T, l *Limiter) (limited, far net.Conn) {
 
 // The clock is that of the bubble, so these times are exact.
 
-func TestLimiterSends(t *testing.T) {
-	for _, connections := range []int{1, 4} {
-		synctest.Test(t, func(t *testing.T) {
-			const rate, each = 100_000, 250_000
-			l := NewLimiter(rate)
-			begun := time.Now()
-			var group sync.WaitGroup
-			for range connections {
-				limited, far := limitedPair(t, l)
-				group.Go(func() { _, _ = io.CopyN(io.Discard, far, each) })
-				group.Go(func() {
-					if n, err := limited.Write(make([]byte, each)); n != each || err != nil {
-						t.Errorf("wrote %d bytes, %v", n, err)
-					}
-				})
-			}
-			group.Wait()
-			checkRate(t, time.Since(begun), connections*each, rate, connections)
-		})
+func TestLimiterBothWays(t *testing.T) {
+	const rate, each = 100_000, 250_000
+	send := func(c net.Conn) (int64, error) {
+		n, err := c.Write(make([]byte, each))
+		return int64(n), err
 	}
-}
-
-func TestLimiterReceives(t *testing.T) {
-	for _, connections := range []int{1, 4} {
-		synctest.Test(t, func(t *testing.T) {
-			const rate, each = 100_000, 250_000
-			l := NewLimiter(rate)
-			begun := time.Now()
-			var group sync.WaitGroup
-			for range connections {
-				limited, far := limitedPair(t, l)
-				group.Go(func() { _, _ = far.Write(make([]byte, each)) })
-				group.Go(func() {
-					if n, err := io.CopyN(io.Discard, limited, each); n != each || err != nil {
-						t.Errorf("read %d bytes, %v", n, err)
+	receive := func(c net.Conn) (int64, error) { return io.CopyN(io.Discard, c, each) }
+	for _, way := range []struct {
+		name      string
+		near, far func(net.Conn) (int64, error)
+	}{{"sends", send, receive}, {"receives", receive, send}} {
+		for _, connections := range []int{1, 4} {
+			t.Run(fmt.Sprint(way.name, " over ", connections), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := NewLimiter(rate)
+					begun := time.Now()
+					var group sync.WaitGroup
+					for range connections {
+						limited, far := limitedPair(t, l)
+						group.Go(func() { _, _ = way.far(far) })
+						group.Go(func() {
+							if n, err := way.near(limited); n != each || err != nil {
+								t.Errorf("%d bytes, %v", n, err)
+							}
+						})
 					}
+					group.Wait()
+					checkRate(t, time.Since(begun), connections*each, rate, connections)
 				})
-			}
-			group.Wait()
-			checkRate(t, time.Since(begun), connections*each, rate, connections)
-		})
+			})
+		}
 	}
 }
 

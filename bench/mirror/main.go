@@ -15,12 +15,11 @@ import (
 	"io"
 	"log"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"ftpd/bench/peers/apt"
 	"ftpd/bench/peers/tools"
+	"ftpd/internal/trial"
 )
 
 // options are the flags.
@@ -29,12 +28,7 @@ type options struct {
 	files, runs          int
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
-}
+func main() { trial.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -52,14 +46,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2
+		return trial.ExitUsage
 	case flags.NArg() > 0 || o.files < 1 || o.runs < 1:
 		notes.Print("there are no arguments, and -files and -runs are above 0")
-		return 2
+		return trial.ExitUsage
 	}
 	if err := o.do(ctx, stdout, notes); err != nil {
 		notes.Print(err)
-		return 1
+		return trial.ExitFailure
 	}
 	return 0
 }

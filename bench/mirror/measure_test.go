@@ -14,7 +14,7 @@ import (
 // A small run makes the table of all rows.
 func TestMirror(t *testing.T) {
 	if _, err := exec.LookPath("rsync"); err != nil {
-		t.Skip("there is no rsync here")
+		t.Skip("rsync, with which a mirror is compared, is not installed")
 	}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin, "./server/ftpd", "./client/ftpc")

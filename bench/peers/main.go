@@ -24,21 +24,13 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"ftpd/bench/peers/apt"
 	"ftpd/bench/peers/tools"
-)
-
-const (
-	exitFailure     = 1
-	exitUsage       = 2
-	exitInterrupted = 130
+	"ftpd/internal/trial"
 )
 
 // options are the flags.
@@ -59,12 +51,7 @@ type options struct {
 	redraw  bool
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
-}
+func main() { trial.Main(run) }
 
 // errLimit is the end of the time that -limit allows.
 var errLimit = errors.New("the time ran out")
@@ -76,17 +63,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return exitUsage
+		return trial.ExitUsage
 	}
 	notes := log.New(stderr, "peers: ", 0)
 	limited, cancel := context.WithTimeoutCause(ctx, o.limit, errLimit)
 	defer cancel()
 	switch err := o.do(limited, args, stdout, notes); {
 	case ctx.Err() != nil:
-		return exitInterrupted
+		return trial.ExitInterrupted
 	case err != nil:
 		notes.Print(err)
-		return exitFailure
+		return trial.ExitFailure
 	}
 	return 0
 }

@@ -20,6 +20,7 @@ import (
 	"ftpd/bench/peers/apt"
 	"ftpd/bench/peers/process"
 	"ftpd/bench/peers/tools"
+	"ftpd/internal/trial"
 )
 
 // smallOptions measure little, all in one directory, which must be empty again
@@ -261,7 +262,7 @@ func TestInterruptedWhileAClientHangs(t *testing.T) {
 func TestStatusOfTheProgram(t *testing.T) {
 	var out, problems strings.Builder
 	for _, wrong := range [][]string{{"-runs", "many"}, {"-runs", "0"}, {"-size", "-1"}, {"more"}, {"-redraw"}} {
-		if status := run(t.Context(), wrong, &out, &problems); status != exitUsage {
+		if status := run(t.Context(), wrong, &out, &problems); status != trial.ExitUsage {
 			t.Errorf("%q: status %d", wrong, status)
 		}
 	}
@@ -270,12 +271,12 @@ func TestStatusOfTheProgram(t *testing.T) {
 	}
 	o := smallOptions(t)
 	args := []string{"-bin", t.TempDir(), "-disk", o.disk, "-memory", "", "-size", "10", "-files", "0", "-many", "0", "-only", "ftpd"}
-	if status := run(t.Context(), args, &out, &problems); status != exitFailure || !strings.Contains(problems.String(), "ftpd") {
+	if status := run(t.Context(), args, &out, &problems); status != trial.ExitFailure || !strings.Contains(problems.String(), "ftpd") {
 		t.Errorf("no programs: status %d, %s", status, problems.String())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if status := run(ctx, args, &out, &problems); status != exitInterrupted {
+	if status := run(ctx, args, &out, &problems); status != trial.ExitInterrupted {
 		t.Errorf("interrupted: status %d", status)
 	}
 }

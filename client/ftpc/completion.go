@@ -90,6 +90,9 @@ func (f flagWord) Long() string { return strings.TrimLeft(f.Names[0], "-") }
 
 func isShort(dashed string) bool { return len(dashed) == len("-x") }
 
+// flagValues are what the value may be of flags that have a few.
+var flagValues = map[string][]string{"progress": progressModes, "links": linkModes, "algo": algorithmNames()}
+
 func flagWords(flags []cli.Flag) []flagWord {
 	var list []flagWord
 	for _, flag := range flags {
@@ -104,9 +107,7 @@ func flagWords(flags []cli.Flag) []flagWord {
 			w.Usage, _, _ = strings.Cut(strings.ReplaceAll(documented.GetUsage(), "`", ""), " [$")
 			w.TakesValue = documented.TakesValue()
 		}
-		if flag.Names()[0] == "progress" {
-			w.Values = progressModes
-		}
+		w.Values = flagValues[flag.Names()[0]]
 		list = append(list, w)
 	}
 	return list

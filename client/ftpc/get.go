@@ -170,7 +170,7 @@ func (t *transfer) place(ctx context.Context, s source, p place) (local string, 
 	if err != nil {
 		return local, false, err
 	}
-	if hint := p.anotherTry(name, target, tree, here); hint != "" {
+	if hint := p.anotherTry(name, target, tree, here, mirrors(t.call.urlOf(s.path), target)); hint != "" {
 		t.call.out.again = hint // there is one source, and nothing under way
 	}
 	return target, tree, nil

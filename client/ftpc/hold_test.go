@@ -39,7 +39,10 @@ func countOf(t *testing.T, address string, upwards bool) (relay string, passed *
 	return h.listen(t), &h.passed
 }
 
-func (h *holder) listen(t *testing.T) string {
+func (h *holder) listen(t *testing.T) string { return acceptEach(t, h.serve) }
+
+// acceptEach serves each connection to an address, which it returns, on a goroutine.
+func acceptEach(t *testing.T, serve func(net.Conn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -50,7 +53,7 @@ func (h *holder) listen(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			go h.serve(near)
+			go serve(near)
 		}
 	}()
 	return listener.Addr().String()

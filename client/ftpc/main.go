@@ -155,7 +155,7 @@ func connectionsFlag() cli.Flag {
 	return &cli.IntFlag{
 		Name:    "connections",
 		Aliases: []string{"j"},
-		Usage:   "spread the files of a tree, and the blocks of a large one that is got, over `N` connections",
+		Usage:   "spread the files of a tree, and the blocks of a large file, over `N` connections",
 		EnvVars: []string{"FTPC_CONNECTIONS"},
 		Value:   1,
 	}

@@ -77,7 +77,8 @@ func (s setting) explain(err error) message {
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
 	}
-	if s.again != "" && strings.HasPrefix(m.hint, sameCommand) {
+	interrupted := m.hint == "" && errors.Is(err, context.Canceled)
+	if s.again != "" && (interrupted || strings.HasPrefix(m.hint, sameCommand)) {
 		m.hint = s.again
 	}
 	return m
@@ -300,7 +301,7 @@ func (s setting) remoteHint(err *client.Error) string {
 	}
 	switch {
 	case err.Code == protocol.Changed && s.command == "put":
-		return "ftpc stat --json tells the etag that it has now"
+		return "ftpc stat --json tells the etag that it has now, if it is there"
 	case err.Code == protocol.Permission && s.readOnly:
 		return "the server is read-only"
 	case err.Code == protocol.Invalid && err.Path != "" && strings.Trim(err.Path, "/") == "":

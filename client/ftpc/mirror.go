@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -61,7 +60,7 @@ func runMirror(c *call) error {
 	if err != nil {
 		return err
 	}
-	m.remote = strings.TrimPrefix(targets[0].path, "./") // of newMirror
+	m.remote = targets[0].path
 	m.transfer = newTransfer(c)
 	m.transfer.follow = m.links
 	if m.plan, err = m.compare(c.Context.Context); err != nil {
@@ -97,9 +96,6 @@ func newMirror(c *call) (*mirror, string, error) {
 	}
 	if c.Bool("force") && !c.Bool("delete") {
 		return nil, "", command.Usagef("--force goes with --delete")
-	}
-	if rest, ok := strings.CutPrefix(remote[len(scheme):], "/"); ok { // no host: a plain path
-		remote = "./" + rest
 	}
 	var err error
 	if m.links, err = c.links(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,13 +70,21 @@ func (p place) target(name string, tree bool, s side) (string, error) {
 }
 
 // anotherTry returns a hint for a tree that was not copied whole to a target
-// that was not there: it is now, and the same command would copy into it.
-func (p place) anotherTry(name, target string, tree bool, s side) string {
+// that was not there: it is now, and the same command would copy into it. goOn is
+// the command that goes on instead.
+func (p place) anotherTry(name, target string, tree bool, s side, goOn string) string {
 	if !tree || !p.recursive || p.into || p.path == "" || target != p.path || name == "" {
 		return ""
 	}
-	given := s.spell(target)
-	return "the same command would now copy into " + visible(s.join(given, name)) + "; remove " + visible(given) + " first"
+	return goOn + " goes on; the same command would now copy into " + visible(s.join(s.spell(target), name))
+}
+
+// mirrors returns the command line of a mirror, for people.
+func mirrors(from, to string) string { return "ftpc mirror " + visible(from) + " " + visible(to) }
+
+// urlOf returns the URL of a path on the server of this command.
+func (c *call) urlOf(remote string) string {
+	return scheme + c.out.address + "/" + (&url.URL{Path: remote}).EscapedPath()
 }
 
 // likely is target without a look: where a copy that failed would have gone.

@@ -251,7 +251,7 @@ func (t *transfer) prepare(local string, p place) (info os.FileInfo, remote stri
 	if err != nil {
 		return nil, remote, err
 	}
-	if hint := p.anotherTry(name, target, info.IsDir(), there); hint != "" {
+	if hint := p.anotherTry(name, target, info.IsDir(), there, mirrors(local, t.call.urlOf(target))); hint != "" {
 		t.call.out.again = hint // there is one source, and nothing under way
 	}
 	return info, target, nil

@@ -48,6 +48,13 @@ type fileSum struct {
 	digest, algorithm string
 }
 
+func algorithmNames() (names []string) {
+	for _, a := range algorithms {
+		names = append(names, a.name)
+	}
+	return names
+}
+
 // algorithms returns those that the command line allows.
 func (c *call) algorithms() ([]algorithm, error) {
 	if !c.IsSet("algo") {

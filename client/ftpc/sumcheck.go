@@ -42,7 +42,7 @@ func checkSums(c *call, allowed []algorithm) error {
 			return c.noted(list[i].path, err)
 		case list[i].algorithm.digest(sum) != list[i].want:
 			results[i] = "FAILED"
-			return c.noted(list[i].path, errOtherContent)
+			return c.noted(list[i].path, &otherContentError{list[i].algorithm.name})
 		}
 		results[i] = "OK"
 		sums[i] = &fileSum{sum, list[i].want, list[i].algorithm.name}
@@ -74,12 +74,11 @@ func (c *call) printChecked(list []listedSum, sums []*fileSum) {
 	c.printSummary(total)
 }
 
-// errOtherContent has the exit status of damage.
-var errOtherContent error = &otherContentError{}
+// otherContentError is that of a file whose digest is not the list's. It has the exit
+// status of damage.
+type otherContentError struct{ algorithm string }
 
-type otherContentError struct{}
-
-func (*otherContentError) Error() string { return "it has another digest" }
+func (e *otherContentError) Error() string { return "it has another digest (" + e.algorithm + ")" }
 
 // Is makes another content the same as a damaged one.
 func (*otherContentError) Is(target error) bool { return target == client.ErrIntegrity }

@@ -54,21 +54,25 @@ func isScheme(s string) bool {
 // parseTarget reads a path or a URL. In a URL %XX stands for a byte, which is
 // never one of a pattern's special characters; ? and # are ordinary, because a
 // pattern needs the one and neither means anything.
+// Without a host it is a path on the server of plain paths.
 // A user's name is accepted and not sent: no server asks for a login yet.
 func parseTarget(argument string) (target, error) {
 	if !isURL(argument) {
 		return target{given: argument, path: argument, pattern: patternOf(argument)}, nil
 	}
-	authority, escaped, _ := strings.Cut(argument[len(scheme):], "/")
+	authority, escaped, hasPath := strings.Cut(argument[len(scheme):], "/")
 	if user, host, ok := cutLast(authority, "@"); ok {
 		if strings.Contains(user, ":") {
 			return target{}, command.Usagef("a password does not belong in a URL")
 		}
 		authority = host
 	}
-	address, err := parseAddress(authority)
-	if err != nil {
-		return target{}, err
+	address := ""
+	if authority != "" || !hasPath { // else the path is on the server that a plain one is on
+		var err error
+		if address, err = parseAddress(authority); err != nil {
+			return target{}, err
+		}
 	}
 	plain, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -103,7 +107,7 @@ func urlPattern(escaped string) string {
 // isRoot tells whether an argument is the URL of a served directory.
 func isRoot(argument string) bool {
 	t, err := parseTarget(argument)
-	return err == nil && t.address != "" && remoteBase(t.path) == ""
+	return err == nil && isURL(argument) && remoteBase(t.path) == ""
 }
 
 // parseServer reads the value of --server: HOST:PORT, HOST or a URL without a
@@ -116,7 +120,11 @@ func parseServer(value string) (string, error) {
 		return parseAddress(value)
 	}
 	t, err := parseTarget(value)
-	if err == nil && t.path != "" {
+	switch {
+	case err != nil:
+	case t.address == "":
+		err = badAddress(value)
+	case t.path != "":
 		err = command.Usagef("%s names a path, not only a server", value)
 	}
 	return t.address, err

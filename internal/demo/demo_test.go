@@ -5,40 +5,16 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"ftpd/internal/trial"
+	"ftpd/internal/trial/trialtest"
 )
 
-// programs builds ftpd and ftpc and returns their directory.
-func programs(t *testing.T) string {
-	t.Helper()
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+"/", "ftpd/server/ftpd", "ftpd/client/ftpc")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return bin
-}
-
-// runHere runs the demo with temporary files where they can be counted.
-func runHere(ctx context.Context, t *testing.T, args ...string) (status int, stdout, stderr string) {
-	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	var out, problems strings.Builder
-	status = run(ctx, args, &out, &problems)
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-	return status, out.String(), problems.String()
-}
-
 func TestDemo(t *testing.T) {
-	status, stdout, stderr := runHere(t.Context(), t, "-bin", programs(t), "-size", "1000000", "-files", "60")
+	status, stdout, stderr := trialtest.Run(t.Context(), t, run, "-bin", trialtest.Programs(t), "-size", "1000000", "-files", "60")
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
@@ -54,22 +30,22 @@ func TestDemo(t *testing.T) {
 
 func TestDemoCleansUp(t *testing.T) {
 	small := []string{"-size", "100", "-files", "3", "-bin"}
-	if status, _, stderr := runHere(t.Context(), t, append(small, t.TempDir())...); status != exitFailure || stderr == "" {
+	if status, _, stderr := trialtest.Run(t.Context(), t, run, append(small, t.TempDir())...); status != trial.ExitFailure || stderr == "" {
 		t.Errorf("without programs: status %d, %q", status, stderr)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if status, _, stderr := runHere(ctx, t, append(small, programs(t))...); status != exitInterrupted {
+	if status, _, stderr := trialtest.Run(ctx, t, run, append(small, trialtest.Programs(t))...); status != trial.ExitInterrupted {
 		t.Errorf("interrupted: status %d, %q", status, stderr)
 	}
-	if status, _, _ := runHere(t.Context(), t, "-no-such-flag"); status != exitUsage {
+	if status, _, _ := trialtest.Run(t.Context(), t, run, "-no-such-flag"); status != trial.ExitUsage {
 		t.Errorf("wrong flag: status %d", status)
 	}
 }
 
 // A copy that differs must not pass for one that came back.
 func TestDemoNoticesADifference(t *testing.T) {
-	built, bin := programs(t), t.TempDir()
+	built, bin := trialtest.Programs(t), t.TempDir()
 	if err := os.Symlink(filepath.Join(built, "ftpd"), filepath.Join(bin, "ftpd")); err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +55,8 @@ case "$*" in *"get image.bin"*) printf x | dd of=back/image.bin conv=notrunc bs=
 	if err := os.WriteFile(filepath.Join(bin, "ftpc"), []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	status, _, stderr := runHere(t.Context(), t, "-bin", bin, "-size", "100", "-files", "3")
-	if status != exitFailure || !strings.Contains(stderr, "the bytes differ") {
+	status, _, stderr := trialtest.Run(t.Context(), t, run, "-bin", bin, "-size", "100", "-files", "3")
+	if status != trial.ExitFailure || !strings.Contains(stderr, "the bytes differ") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }

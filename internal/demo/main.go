@@ -10,28 +10,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"io"
 	"log"
-	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
+
+	"ftpd/internal/trial"
 )
 
-const (
-	exitFailure     = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
-}
+func main() { trial.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -43,32 +29,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Int64Var(&d.size, "size", 256<<20, "size of the large file in `bytes`")
 	flags.IntVar(&d.files, "files", 1000, "`number` of files in the tree")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return exitUsage
+		return trial.ParseStatus(err)
 	}
-	err := inTemporary(func(dir string) error { return d.run(ctx, dir) })
-	switch {
-	case ctx.Err() != nil:
-		problems.Print("interrupted; nothing is left behind")
-		return exitInterrupted
-	case err != nil:
-		problems.Print(err)
-		return exitFailure
-	}
-	return 0
-}
-
-// inTemporary calls f with a new directory, which is gone afterwards.
-func inTemporary(f func(dir string) error) error {
-	dir, err := os.MkdirTemp("", "ftpd-demo-")
-	if err != nil {
-		return err
-	}
-	// The processes run in this directory: its name must not depend on theirs.
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	return errors.Join(f(dir), os.RemoveAll(dir))
+	err := trial.InTemporary("ftpd-demo-", func(dir string) error { return d.run(ctx, dir) })
+	return trial.Status(ctx, err, problems)
 }

@@ -11,29 +11,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 	"time"
+
+	"ftpd/internal/trial"
 )
 
-const (
-	exitFailure     = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
-}
+func main() { trial.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -53,35 +40,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&s.only, "part", "", "run the part of this `name` alone, as the table has it")
 	flags.DurationVar(&s.limit, "limit", 10*time.Minute, "when the run has failed for taking too long")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return exitUsage
+		return trial.ParseStatus(err)
 	}
 	limited, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	err := inTemporary(func(dir string) error { return s.run(limited, dir) })
-	switch {
-	case ctx.Err() != nil:
-		problems.Print("interrupted; nothing is left behind")
-		return exitInterrupted
-	case err != nil:
-		problems.Print(err)
-		problems.Printf("-seed %d draws the same again", s.seed)
-		return exitFailure
+	err := trial.InTemporary("ftpd-soak-", func(dir string) error { return s.run(limited, dir) })
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w\n-seed %d draws the same again", err, s.seed)
 	}
-	return 0
-}
-
-// inTemporary calls f with a new directory, which is gone afterwards.
-func inTemporary(f func(dir string) error) error {
-	dir, err := os.MkdirTemp("", "ftpd-soak-")
-	if err != nil {
-		return err
-	}
-	// The processes run in this directory: its name must not depend on theirs.
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	return errors.Join(f(dir), os.RemoveAll(dir))
+	return trial.Status(ctx, err, problems)
 }

@@ -5,35 +5,13 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ftpd/internal/trial"
+	"ftpd/internal/trial/trialtest"
 )
-
-// programs builds ftpd and ftpc and returns their directory.
-func programs(t *testing.T) string {
-	t.Helper()
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+"/", "ftpd/server/ftpd", "ftpd/client/ftpc")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return bin
-}
-
-// runHere runs the soak with temporary files where they can be counted.
-func runHere(ctx context.Context, t *testing.T, args ...string) (status int, stdout, stderr string) {
-	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	var out, problems strings.Builder
-	status = run(ctx, args, &out, &problems)
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-	return status, out.String(), problems.String()
-}
 
 // short is a soak of some seconds.
 var short = []string{"-kills", "4", "-size", "67108864", "-files", "60", "-trees", "2", "-damage", "1s", "-load", "1s", "-clients", "3"}
@@ -42,7 +20,7 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs programs for a quarter of a minute")
 	}
-	status, stdout, stderr := runHere(t.Context(), t, append(short, "-bin", programs(t))...)
+	status, stdout, stderr := trialtest.Run(t.Context(), t, run, append(short, "-bin", trialtest.Programs(t))...)
 	t.Log(stdout)
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
@@ -55,15 +33,15 @@ func TestSoak(t *testing.T) {
 }
 
 func TestSoakCleansUp(t *testing.T) {
-	if status, _, stderr := runHere(t.Context(), t, append(short, "-bin", t.TempDir())...); status != exitFailure || stderr == "" {
+	if status, _, stderr := trialtest.Run(t.Context(), t, run, append(short, "-bin", t.TempDir())...); status != trial.ExitFailure || stderr == "" {
 		t.Errorf("without programs: status %d, %q", status, stderr)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if status, _, stderr := runHere(ctx, t, append(short, "-bin", programs(t))...); status != exitInterrupted {
+	if status, _, stderr := trialtest.Run(ctx, t, run, append(short, "-bin", trialtest.Programs(t))...); status != trial.ExitInterrupted {
 		t.Errorf("interrupted: status %d, %q", status, stderr)
 	}
-	if status, _, _ := runHere(t.Context(), t, "-no-such-flag"); status != exitUsage {
+	if status, _, _ := trialtest.Run(t.Context(), t, run, "-no-such-flag"); status != trial.ExitUsage {
 		t.Errorf("wrong flag: status %d", status)
 	}
 }
@@ -71,7 +49,7 @@ func TestSoakCleansUp(t *testing.T) {
 // A client that says that all is well when it is not must be found out: here one that
 // writes another byte into a file it got.
 func TestSoakNoticesWrongBytes(t *testing.T) {
-	built, bin := programs(t), t.TempDir()
+	built, bin := trialtest.Programs(t), t.TempDir()
 	if err := os.Symlink(filepath.Join(built, "ftpd"), filepath.Join(bin, "ftpd")); err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +59,8 @@ case "$*" in *"get --json large"*) printf x | dd of=large conv=notrunc bs=1 seek
 	if err := os.WriteFile(filepath.Join(bin, "ftpc"), []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	status, _, stderr := runHere(t.Context(), t, "-kills", "0", "-size", "1000000", "-bin", bin)
-	if status != exitFailure || !strings.Contains(stderr, "get, killed: ") {
+	status, _, stderr := trialtest.Run(t.Context(), t, run, "-kills", "0", "-size", "1000000", "-bin", bin)
+	if status != trial.ExitFailure || !strings.Contains(stderr, "get, killed: ") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }

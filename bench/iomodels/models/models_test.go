@@ -428,7 +428,7 @@ func TestHeavyWaitsForItsTurn(t *testing.T) {
 	for _, m := range append(All(), Variants()...) {
 		t.Run(m.Name, func(t *testing.T) {
 			if m.Name == "io_uring" {
-				t.Skip("one wait brings the results for all that a client has sent ahead, and the kernel says how many")
+				t.Skip("io_uring has no turns to take: one wait brings the results for all that a client has sent ahead, and the kernel says how many")
 			}
 			t.Parallel()
 			s := start(t, m.Name)

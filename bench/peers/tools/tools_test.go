@@ -196,7 +196,7 @@ func TestNoPythonHasIt(t *testing.T) {
 	find := NewFinder(apt.New(t.TempDir(), t.Logf))
 	python := program{path: "/usr/bin/python3"}
 	if python.imports(t.Context()) {
-		t.Skip("this system has pyftpdlib")
+		t.Skip("this system has pyftpdlib, so that it cannot be missed")
 	}
 	for range 2 {
 		if _, err := pyftpdlib(find).Start(t.Context(), testPlace(t)); err == nil || !strings.Contains(err.Error(), "E: none") {

@@ -115,7 +115,7 @@ func Open(dir string, options Options) (*Store, error) {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %s: %w", dir, err)
 	}
-	s.sweeping.Go(func() { s.sweepHourly(s.done) })
+	s.sweeping.Go(func() { s.sweepOften(s.done) })
 	return s, nil
 }
 
@@ -173,6 +173,9 @@ func (s *Store) Close() error {
 	// Leave takes s.mu, so it is called without it.
 	for _, st := range open {
 		_ = st.Leave()
+	}
+	if !s.options.ReadOnly {
+		s.sweepResumable(time.Now().Add(-s.options.KeepResumable))
 	}
 	s.closeInstance()
 	err := s.top.Close()

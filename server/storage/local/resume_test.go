@@ -176,6 +176,28 @@ func TestSweepOfWhatIsLeft(t *testing.T) {
 	}
 }
 
+// What is kept for less than an hour goes as soon: at the latest when the server stops.
+func TestSweepSoon(t *testing.T) {
+	for keep, want := range map[time.Duration]time.Duration{
+		1: time.Second, time.Minute: time.Minute, 24 * time.Hour: time.Hour,
+	} {
+		if got := sweepEvery(keep); got != want {
+			t.Errorf("what is kept for %v is swept every %v, want %v", keep, got, want)
+		}
+	}
+	for keep, want := range map[time.Duration]bool{time.Nanosecond: true, time.Hour: false} {
+		dir := t.TempDir()
+		s := open(t, dir, Options{NoSync: true, KeepResumable: keep})
+		check(t, stageBlocks(t, s, "f", 2).Leave())
+		_, journal := left(t, dir)
+		check(t, os.Chtimes(journal, time.Unix(1, 0), time.Now().Add(-time.Minute)))
+		check(t, s.Close())
+		if gone := len(reserved(t, dir)) == 0; gone != want {
+			t.Errorf("kept for %v, after the end %q are left", keep, reserved(t, dir))
+		}
+	}
+}
+
 // What somebody has open is not swept, however old it is.
 func TestSweepLeavesWhatIsInUse(t *testing.T) {
 	dir := t.TempDir()

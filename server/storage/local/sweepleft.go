@@ -44,9 +44,18 @@ func (s *Store) sweepLeft(home *directory, name string, before time.Time) {
 	s.options.Logger.Info("removed what was left of an upload", "file", name, "staged", removed)
 }
 
-// sweepHourly runs sweepResumable from time to time until done is closed.
-func (s *Store) sweepHourly(done <-chan struct{}) {
-	ticker := time.NewTicker(time.Hour)
+// sweepEvery is how often what is kept for a time is swept: it stays for less than twice
+// as long, or an hour more.
+func sweepEvery(keep time.Duration) time.Duration {
+	return min(max(keep, time.Second), time.Hour)
+}
+
+// sweepOften runs sweepResumable from time to time until done is closed.
+func (s *Store) sweepOften(done <-chan struct{}) {
+	if s.options.KeepResumable < 0 {
+		return // nothing is kept
+	}
+	ticker := time.NewTicker(sweepEvery(s.options.KeepResumable))
 	defer ticker.Stop()
 	for {
 		select {

@@ -288,7 +288,7 @@ var hints = map[protocol.Code]map[string]string{
 		"mkdir": "-p makes the missing parents too",
 	},
 	protocol.Exists: {
-		"mkdir": "-p is content with a directory that exists",
+		"mkdir": "-p is content with a directory that exists, not with a file",
 	},
 }
 

@@ -67,7 +67,7 @@ func (o *opener) produce(s *Session, buffer *reactor.Buffer) {
 			n = i
 		}
 	}
-	job := &openFiles{storage: s.config.Storage, buffer: buffer, files: make([]opened, n)}
+	job := &openFiles{storage: s.account.Storage, buffer: buffer, files: make([]opened, n)}
 	for i, g := range o.waiting[:n] {
 		g.jobs++
 		g.lined = false

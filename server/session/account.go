@@ -1,7 +1,9 @@
 package session
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,6 +52,32 @@ func (p Permissions) Names() []string {
 
 // String returns the names with commas between them.
 func (p Permissions) String() string { return strings.Join(p.Names(), ",") }
+
+// ParsePermissions returns the permissions of a list of names with commas between them;
+// an empty text is none.
+func ParsePermissions(text string) (Permissions, error) {
+	var p Permissions
+	if text == "" {
+		return p, nil
+	}
+	for name := range strings.SplitSeq(text, ",") {
+		i := slices.Index(PermissionNames[:], name)
+		if i < 0 {
+			return 0, fmt.Errorf("unknown permission %q: there are %s", name, strings.Join(PermissionNames[:], ", "))
+		}
+		p |= 1 << i
+	}
+	return p, nil
+}
+
+// MarshalText is String, for encoding/json.
+func (p Permissions) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText is ParsePermissions, for encoding/json.
+func (p *Permissions) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePermissions(string(text))
+	return err
+}
 
 // Account is whom a connection acts for.
 type Account struct {

@@ -149,7 +149,13 @@ func (l *Loop) round() error {
 	if err != nil {
 		return fmt.Errorf("select: %w", err)
 	}
-	l.now = time.Now() // 2. the only look at the clock
+	l.step(time.Now()) // 2. the only look at the clock
+	return nil
+}
+
+// step is a round but for the waiting; now is the time for all of it.
+func (l *Loop) step(now time.Time) {
+	l.now = now
 	l.stats.rounds.Add(1)
 	again := l.again
 	l.again = l.resumed[:0]
@@ -169,7 +175,6 @@ func (l *Loop) round() error {
 	l.checkShutdown()
 	l.settleAll() // 8. write, refill, adjust interest
 	l.bury()      // 9. close
-	return nil
 }
 
 func (l *Loop) timeout() time.Duration {

@@ -36,6 +36,11 @@ func (b *Bucket) bind(l *Loop) {
 	}
 }
 
+// settled reports whether all that has moved is paid for. Nil has nothing to pay.
+func (b *Bucket) settled() bool {
+	return b == nil || b.meters[input].full() && b.meters[output].full()
+}
+
 // direction is one of the two ways that bytes go.
 type direction uint8
 

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -55,6 +54,7 @@ type Conn struct {
 
 	jobs     int32 // on the offload pool
 	phase    phase
+	place    place
 	interest selector.Interest // as registered; 0 is not registered
 	ignored  bool              // input came while the session was paused
 	blocked  bool              // the last write would have blocked
@@ -63,12 +63,6 @@ type Conn struct {
 	touched  bool              // in Loop.touched
 	again    bool              // in Loop.again
 	eof      bool              // the peer sends no more
-}
-
-// Peer is where a connection comes from.
-type Peer struct {
-	Address netip.AddrPort
-	Full    bool // there are as many connections as the server takes, without this one
 }
 
 func (c *Conn) setPhase(next phase) {

@@ -10,12 +10,18 @@ import (
 // in bytes: a greeting and a login, whose deadlines do not wait. It is paid for like all else.
 const freeStart = 4 << 10
 
-// limits is what holds a connection back; one without limits has none.
+// limits is what a connection is counted with and held back by; one without any has none.
 type limits struct {
+	site    *site     // nil where none is limited
 	buckets []*Bucket // it needs all of them
-	seats   [directions]seat
-	waited  time.Duration // how long it stood in line so far
-	hold    hold
+	wait    *wait     // nil while it does not wait, and has not done so for a while
+}
+
+// wait is how a connection waits for its buckets.
+type wait struct {
+	seats  [directions]seat
+	waited time.Duration // how long it stood in line so far
+	hold   hold
 }
 
 // seat is how a connection waits for its buckets in one direction. It stands in one line
@@ -41,16 +47,40 @@ func (c *Conn) Limit(b *Bucket) {
 	if c.phase == closed {
 		return
 	}
-	if c.limits == nil {
-		c.limits = &limits{}
-		for d := range c.limits.seats {
-			c.limits.seats[d].conn = c
-		}
-	}
 	b.bind(c.loop)
-	c.limits.buckets = append(c.limits.buckets, b)
+	l := c.limited()
+	l.buckets = append(l.buckets, b)
 	if rate := b.meters[input].rate; rate > 0 {
 		narrow(int(c.fd), rate)
+	}
+}
+
+// limited returns the connection's limits, and makes them if need be.
+func (c *Conn) limited() *limits {
+	if c.limits == nil {
+		c.limits = &limits{}
+	}
+	return c.limits
+}
+
+// belong counts the connection among those of a site.
+func (c *Conn) belong(s *site) {
+	s.conns++
+	c.limited().site = s
+	if s.bucket != nil {
+		c.Limit(s.bucket)
+	}
+}
+
+// leaveSite ends what belong began.
+func (c *Conn) leaveSite() {
+	if c.limits == nil || c.limits.site == nil {
+		return
+	}
+	s := c.limits.site
+	c.limits.site = nil
+	if s.conns--; s.conns == 0 {
+		c.loop.sites.rest(s)
 	}
 }
 
@@ -60,8 +90,7 @@ func (c *Conn) allowance(d direction, n int) int {
 	if c.limits == nil {
 		return n
 	}
-	s := &c.limits.seats[d]
-	if s.meter != nil {
+	if c.queues(d) {
 		return 0
 	}
 	free := c.count(d) < freeStart
@@ -70,13 +99,13 @@ func (c *Conn) allowance(d direction, n int) int {
 		if m.rate == 0 {
 			continue
 		}
-		most := s.pass(m)
+		most := c.limits.pass(d, m)
 		switch {
 		case most > 0:
 		case free || m.open():
 			most = m.quantum()
 		default:
-			m.join(s)
+			m.join(&c.waiting().seats[d])
 			return 0
 		}
 		n = min(n, most)
@@ -89,9 +118,10 @@ func (c *Conn) charge(d direction, n int) {
 	if c.limits == nil {
 		return
 	}
-	s := &c.limits.seats[d]
-	for i := range s.passes {
-		s.passes[i].left -= n
+	if w := c.limits.wait; w != nil {
+		for i := range w.seats[d].passes {
+			w.seats[d].passes[i].left -= n
+		}
 	}
 	for _, b := range c.limits.buckets {
 		b.meters[d].take(n)
@@ -108,20 +138,46 @@ func (c *Conn) count(d direction) int64 {
 
 // queues reports whether the connection waits for a bucket in a direction.
 func (c *Conn) queues(d direction) bool {
-	return c.limits != nil && c.limits.seats[d].meter != nil
+	return c.limits != nil && c.limits.wait != nil && c.limits.wait.seats[d].meter != nil
+}
+
+// waiting returns what the connection needs to wait, and makes it if need be.
+func (c *Conn) waiting() *wait {
+	if c.limits.wait == nil {
+		c.limits.wait = &wait{}
+		for d := range c.limits.wait.seats {
+			c.limits.wait.seats[d].conn = c
+		}
+	}
+	return c.limits.wait
 }
 
 // leaveLine ends the waiting in a direction.
 func (c *Conn) leaveLine(d direction) {
-	if c.limits != nil {
-		c.limits.seats[d].leave()
-		c.limits.seats[d].passes = nil
+	if c.limits == nil || c.limits.wait == nil {
+		return
+	}
+	s := &c.limits.wait.seats[d]
+	s.leave()
+	s.passes = nil
+}
+
+// forgetWait gives up what only one that waits needs.
+func (c *Conn) forgetWait() {
+	if c.limits == nil || c.limits.wait == nil || c.queues(input) || c.queues(output) {
+		return
+	}
+	if c.phase == closed || c.holding().IsZero() {
+		c.limits.wait = nil
 	}
 }
 
 // pass returns how many bytes of a meter the connection need not stand in line for.
-func (s *seat) pass(m *meter) int {
-	for _, p := range s.passes {
+func (l *limits) pass(d direction, m *meter) int {
+	if l.wait == nil {
+		return 0
+	}
+	for _, p := range l.wait.seats[d].passes {
 		if p.meter == m {
 			return p.left
 		}
@@ -148,7 +204,7 @@ func (s *seat) leave() {
 	s.meter.line.Remove(s.place)
 	s.meter, s.place = nil, nil
 	l := s.conn.loop
-	s.conn.limits.waited += l.now.Sub(s.since)
+	s.conn.limits.wait.waited += l.now.Sub(s.since)
 	s.conn.moved = l.now.Sub(l.epoch)
 }
 
@@ -157,7 +213,7 @@ func (s *seat) turn() {
 	s.admit(s.meter)
 	s.leave()
 	c := s.conn
-	if s == &c.limits.seats[input] {
+	if s == &c.limits.wait.seats[input] {
 		c.loop.readable(c)
 	} else {
 		c.loop.touch(c)
@@ -168,11 +224,11 @@ func (s *seat) turn() {
 	}
 }
 
-// waitedUntil returns how long the connection has stood in lines.
-func (l *limits) waitedUntil(now time.Time) time.Duration {
-	waited := l.waited
-	for d := range l.seats {
-		if s := &l.seats[d]; s.meter != nil {
+// until returns how long the connection has stood in lines.
+func (w *wait) until(now time.Time) time.Duration {
+	waited := w.waited
+	for d := range w.seats {
+		if s := &w.seats[d]; s.meter != nil {
 			waited += now.Sub(s.since)
 		}
 	}

@@ -41,7 +41,7 @@ func (l *Loop) wanting() bool {
 type hold struct {
 	since  time.Time     // since when it holds memory
 	seen   time.Time     // when that was seen first
-	waited time.Duration // limits.waited at that time
+	waited time.Duration // for how long it had stood in lines by then
 }
 
 // held returns for how long the connection has held memory for want of its peer; 0 is
@@ -55,9 +55,9 @@ func (c *Conn) held(now time.Time) time.Duration {
 	case c.limits == nil:
 		return now.Sub(since)
 	}
-	h, waited := &c.limits.hold, c.limits.waitedUntil(now)
-	if !h.since.Equal(since) {
-		*h = hold{since: since, seen: now, waited: waited}
+	w := c.waiting()
+	if !w.hold.since.Equal(since) {
+		w.hold = hold{since: since, seen: now, waited: w.until(now)}
 	}
-	return now.Sub(h.seen) - (waited - h.waited)
+	return now.Sub(w.hold.seen) - (w.until(now) - w.hold.waited)
 }

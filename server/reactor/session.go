@@ -76,6 +76,9 @@ type Link interface {
 	Counts() (in, out int64)
 	// Limit has the connection share a bucket, besides those that it has.
 	Limit(b *Bucket)
+	// Admit gives a connection in a spare place one inside, beyond what the server
+	// takes, so that the spare one is there for the next administrator.
+	Admit()
 	// Finish writes what is queued and closes then; no input is read.
 	Finish(reason Reason)
 	// Abort closes at the end of the round and drops what is queued.

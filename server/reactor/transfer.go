@@ -98,6 +98,7 @@ func (l *Loop) settle(c *Conn) {
 		c.setPhase(lingering)
 	}
 	c.rest()
+	c.forgetWait()
 	l.watch(c)
 }
 

@@ -42,6 +42,7 @@ type harness struct {
 	again    bool
 	deadline time.Time
 	limits   []*reactor.Bucket
+	admitted bool
 	finished reactor.Reason
 	aborted  reactor.Reason
 	closed   bool
@@ -319,6 +320,8 @@ func (h *harness) Send(b *reactor.Buffer, n int) {
 func (h *harness) Queued() int { return len(h.output) }
 
 func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
+
+func (h *harness) Admit() { h.admitted = true }
 
 func (h *harness) Share() int { return h.share }
 

@@ -91,9 +91,9 @@ type Session struct {
 	served   int32 // requests answered so far
 	failed   int32 // those answered with ERROR
 	state    state
-	ended    bool // Link.Finish was called: nothing more is read or written
-	full     bool // the server has no room for this client
-	eof      bool // the peer sends no more
+	ended    bool         // Link.Finish was called: nothing more is read or written
+	full     reactor.Full // why there is no place for this client
+	eof      bool         // the peer sends no more
 }
 
 // request is one request in flight, from its first frame to its last. Its
@@ -120,8 +120,8 @@ func (s *Session) Open(now time.Time, link reactor.Link) {
 	s.enter(now)
 	defer s.leave()
 	s.setState(greeting)
-	if s.full {
-		s.refuse(&protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "the server has as many clients as it takes; try again later"}, reasonFull)
+	if s.full != reactor.NotFull {
+		s.refuse(noPlace(s.full))
 	}
 }
 

@@ -20,6 +20,7 @@ type mover struct {
 	greedy bool // it wants all the memory there is
 	held   []*Buffer
 	reason Reason
+	peer   Peer
 }
 
 func (m *mover) Open(_ time.Time, link Link) { m.link = link }
@@ -74,7 +75,7 @@ func newClockwork(t *testing.T, config Config) *clockwork {
 		t.Fatal(err)
 	}
 	config.Logger = slog.New(slog.DiscardHandler)
-	config.NewSession = func(Peer) Session { return &mover{} }
+	config.NewSession = func(p Peer) Session { return &mover{peer: p} }
 	loop, err := New(fd, config)
 	if err != nil {
 		t.Fatal(err)

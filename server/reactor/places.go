@@ -26,7 +26,7 @@ const (
 
 // maxRefused bounds the connections that are being told that there is no place for them.
 // Who comes then is closed without a word, so that a flood costs next to nothing.
-const maxRefused = 64
+const maxRefused = 1024
 
 // place is how a connection counts.
 type place uint8

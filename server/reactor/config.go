@@ -15,6 +15,12 @@ type Config struct {
 	NewSession      func(Peer) Session // makes the session of an accepted connection; required
 	Logger          *slog.Logger       // default slog.Default
 	MaxClients      int                // connections at once, default 10,000; one over it is told so by its session
+	MaxPerAddress   int                // those of one address, or of one /64 network of IPv6, default any number
+	Spare           int                // places beyond both in which a connection may log in, see Peer.Spare; default none
+	RateUp          int64              // bytes a second that all clients together may send, at least MinRate; default any number
+	RateDown        int64              // bytes a second that all of them may be sent, likewise
+	AddressRateUp   int64              // what those of one address, or of one /64 network, may send, likewise
+	AddressRateDown int64              // what those may be sent, likewise
 	Memory          int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
 	ReadBudget      int                // bytes that a round may read, shared among those that have some, default 1 MiB
 	WriteBudget     int                // bytes that a round may write, shared likewise, default 1 MiB

@@ -84,7 +84,8 @@ type Account struct {
 	Name    string          // empty for who has not logged in
 	Storage storage.Storage // what the account sees as the served directory
 	Allow   Permissions
-	Release func() // gives back what the account holds; it may block, and is called once, on the pool. May be nil
+	Buckets []*reactor.Bucket // that its connections share, besides those of all
+	Release func()            // gives back what the account holds; it may block, and is called once, on the pool. May be nil
 
 	revoked atomic.Bool
 }
@@ -149,6 +150,9 @@ func (s *Session) permit(op protocol.Opcode, flags protocol.Flags) error {
 	switch {
 	case s.login != nil:
 		return protocol.Errorf(protocol.Auth, "a login is under way; wait for its OK")
+	case s.account == nil && s.spare:
+		err, _ := noPlace(s.full)
+		return err
 	case s.account == nil:
 		return protocol.Errorf(protocol.Auth, "this server wants a login first")
 	}

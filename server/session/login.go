@@ -99,6 +99,9 @@ func (j *loginJob) finish(s *Session) {
 	s.logins--
 	l := j.login
 	switch {
+	case j.account != nil && s.spare && !j.account.Allow.Has(Admin):
+		s.giveUp(j.account)
+		l.failure, _ = noPlace(s.full)
 	case j.account != nil && (l.isOver || s.state == draining):
 		s.giveUp(j.account)
 		l.failure = errTakesNoMore
@@ -117,6 +120,13 @@ func (j *loginJob) finish(s *Session) {
 // succeed makes the connection act for the user.
 func (l *login) succeed(s *Session, account *Account, method protocol.Method) {
 	s.login, s.account = nil, account
+	if s.spare {
+		s.spare = false
+		s.link.Admit()
+	}
+	for _, b := range account.Buckets {
+		s.link.Limit(b)
+	}
 	reply(s, l.id, protocol.OK{})
 	s.succeed(l.entry)
 	s.config.Logger.Info("logged in", append(s.who(), "method", method.String())...)
@@ -129,10 +139,11 @@ func (l *login) succeed(s *Session, account *Account, method protocol.Method) {
 func (l *login) delay(s *Session) {
 	refused, ok := errors.AsType[*LoginError](l.failure)
 	if !ok {
+		s.config.Logger.Warn("login failed", "peer", s.peer, "user", l.user, "cause", l.failure)
 		return
 	}
-	l.failure = refused.Answer
 	s.config.Logger.Warn("login failed", "peer", s.peer, "user", l.user, "cause", refused.Cause, "failures", refused.Failures)
+	l.failure = refused.Answer
 	if !l.isOver && refused.Delay > 0 {
 		l.due = s.now.Add(refused.Delay)
 		s.link.SetDeadline(l.sooner(s.loginDeadline()))

@@ -83,7 +83,7 @@ func NewFactory(config Config) *Factory {
 
 // Session returns the session of a new connection.
 func (f *Factory) Session(peer reactor.Peer) reactor.Session {
-	return &Session{shared: &f.shared, peer: peer.Address, full: peer.Full}
+	return &Session{shared: &f.shared, peer: peer.Address, full: peer.Full, spare: peer.Spare && f.config.Gate != nil}
 }
 
 // Session is one connection. It implements reactor.Session.
@@ -100,13 +100,14 @@ type Session struct {
 	started time.Time
 	moved   time.Duration // after started: when something last happened
 
-	inFlight int32 // the most requests in flight
-	served   int32 // requests answered so far
-	failed   int32 // those answered with ERROR
+	inFlight uint16 // the most requests in flight
+	served   int32  // requests answered so far
+	failed   int32  // those answered with ERROR
 	state    state
-	ended    bool // Link.Finish was called: nothing more is read or written
-	full     bool // the server has no room for this client
-	eof      bool // the peer sends no more
+	ended    bool         // Link.Finish was called: nothing more is read or written
+	spare    bool         // there is one for an administrator
+	full     reactor.Full // why there is no place for this client
+	eof      bool         // the peer sends no more
 }
 
 // request is one request in flight, from its first frame to its last. Its
@@ -133,8 +134,8 @@ func (s *Session) Open(now time.Time, link reactor.Link) {
 	s.enter(now)
 	defer s.leave()
 	s.setState(greeting)
-	if s.full {
-		s.refuse(&protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "the server has as many clients as it takes; try again later"}, reasonFull)
+	if s.full != reactor.NotFull && !s.spare {
+		s.refuse(noPlace(s.full))
 	}
 }
 

@@ -86,6 +86,7 @@ const (
 	reasonBye              reactor.Reason = "bye"
 	reasonShutdown         reactor.Reason = "shutdown"
 	reasonFull             reactor.Reason = "too many clients"
+	reasonAddressFull      reactor.Reason = "too many from one address"
 	reasonProtocol         reactor.Reason = "protocol error"
 	reasonForeign          reactor.Reason = "foreign protocol"
 	reasonHandshakeTimeout reactor.Reason = "handshake timeout"

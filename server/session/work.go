@@ -30,6 +30,7 @@ type work struct {
 	parked   int         // those of them that wait for an END
 	storer   storer      // PUTs that wait to be stored whole
 	staging  staging     // PUTs that are staged, and that wait to be
+	listings listings    // LISTs that are open, and that wait to be
 
 	opener    opener     // GETs that wait for their file to be opened
 	producers []producer // what wants to make output, in turn

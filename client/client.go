@@ -168,6 +168,9 @@ func firstFrame(in *receiver) (protocol.Frame, error) {
 		if f, ok, err := in.next(); ok || err != nil {
 			return f, err
 		}
+		if speaksTLS(in.decoder.Bytes()) { // an alert is shorter than a header
+			return protocol.Frame{}, ErrSecureServer
+		}
 		if _, err := in.read(); errors.Is(err, io.EOF) {
 			return protocol.Frame{}, errHungUp
 		} else if err != nil {

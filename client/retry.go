@@ -72,8 +72,7 @@ func endsAll(err error) bool {
 // unacceptable tells whether an error is that of a server which is not the one, or not of
 // the kind, that was asked for. It will not be another one the next time.
 func unacceptable(err error) bool {
-	_, tls := errors.AsType[*TLSError](err)
-	return tls || errors.Is(err, ErrTrust)
+	return errors.Is(err, ErrTLS) || errors.Is(err, ErrTrust)
 }
 
 // attempt does what a call asks for over a connection, and once more, as often as

@@ -21,6 +21,9 @@ var (
 	ErrSecureServer = errors.New("the server there speaks TLS, and the connection was to be plain")
 )
 
+// ErrTLS is matched by a *TLSError.
+var ErrTLS = errors.New("there is no TLS, or another")
+
 // ErrTrust is matched by a *TrustError.
 var ErrTrust = errors.New("the server is not trusted")
 
@@ -47,6 +50,7 @@ func (e *TrustError) Is(target error) bool { return target == ErrTrust }
 // side speaks TLS and the other does not, or not the same. It is never dialled again.
 type TLSError struct {
 	Address string
+	Alert   bool  // the server ended the handshake, and Err is its alert
 	Err     error // ErrPlainServer, ErrSecureServer, or what the handshake said
 }
 
@@ -57,6 +61,9 @@ func (e *TLSError) Error() string {
 
 // Unwrap returns the cause.
 func (e *TLSError) Unwrap() error { return e.Err }
+
+// Is matches ErrTLS.
+func (e *TLSError) Is(target error) bool { return target == ErrTLS }
 
 // secureConn is a connection inside TLS. Close ends it at once: the alert that a
 // tls.Conn sends then could wait seconds for a server that takes nothing.
@@ -123,25 +130,28 @@ func handshakeError(address string, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), isOfNetwork(err):
 		return err
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == remoteAlert {
+		return &TLSError{Address: address, Alert: true, Err: op.Err}
+	}
 	return &TLSError{Address: address, Err: err}
 }
 
 // isOfNetwork tells a system's error from one of TLS, of which crypto/tls dresses alerts,
 // its own and the server's, as errors of a network.
 func isOfNetwork(err error) bool {
-	if _, alert := errors.AsType[tls.AlertError](err); alert {
-		return false
-	}
-	op, ok := errors.AsType[*net.OpError](err)
-	switch {
-	case ok:
-		return op.Op != "remote error" && op.Op != "local error"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return true
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Op != remoteAlert && op.Op != localAlert
 	}
 	var failure net.Error
-	return errors.As(err, &failure) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+	return errors.As(err, &failure) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
+
+// What crypto/tls calls the operation of an alert.
+const (
+	remoteAlert = "remote error"
+	localAlert  = "local error"
+)
 
 // speaksTLS tells whether the first bytes that a server sent are those of a record of
 // TLS: an alert or a part of a handshake (RFC 8446, 5.1).

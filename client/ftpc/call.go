@@ -20,6 +20,10 @@ import (
 type call struct {
 	*cli.Context
 	out    *console
+	arguments arguments // see Args
+	dir       string    // the value of -d
+	profile   *profile  // that the arguments name; nil where they name none
+
 	client *client.Client // nil until connect
 	server server         // likewise empty
 	begun  time.Time
@@ -58,6 +62,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 			return err
 		}
 		c := &call{Context: ctx, out: out, begun: time.Now(), limiter: limiter}
+		if err := c.readArguments(); err != nil {
+			return err
+		}
 		defer c.close()
 		defer c.summarize()
 		return c.withUnread(do(c))

@@ -85,7 +85,8 @@ func newApp(out *console) *cli.App {
 		Usage:     "get files from an ftpd server, put them there, list them",
 		UsageText: "ftpc [flags] COMMAND [flags] [arguments]",
 		Description: "A path on the server is relative to the directory it serves. In its place a URL,\n" +
-			"ftpds://[user@]host[:port]/path, or ftpd:// without TLS, names the server too. Quoted, *, ?, [a-z] and\n" +
+			"ftpds://[user@]host[:port]/path, or ftpd:// without TLS, names the server too, and so does\n" +
+			"PROFILE:path (ftpc profile --help). Quoted, *, ?, [a-z] and\n" +
 			"[!a-z] match within a name and ** matches across directories. After -- nothing is a flag.",
 		Version:   command.Version(),
 		Writer:    out.stdout,
@@ -103,6 +104,7 @@ func newApp(out *console) *cli.App {
 			mirrorCommand(out),
 			pingCommand(out),
 			trustCommand(out),
+			profileCommand(out),
 			completionCommand(out),
 		},
 		Action: func(c *cli.Context) error {

@@ -35,7 +35,7 @@ func runPing(c *call) error {
 	}
 	arguments := c.Args().Slice()
 	for i, argument := range arguments {
-		on, err := parseServer(argument)
+		on, err := c.serverOf(argument)
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func runTrust(c *call) error {
 // oneServer returns the server of a command whose argument, if there is one, names it.
 func (c *call) oneServer() (server, error) {
 	if c.NArg() > 0 {
-		return parseServer(c.Args().First())
+		return c.serverOf(c.Args().First())
 	}
 	asked, fallback, err := c.servers()
 	if asked.address == "" {

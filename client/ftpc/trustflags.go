@@ -76,11 +76,12 @@ func (r reliance) key() (trust.Fingerprint, error) {
 	return key, nil
 }
 
-// reliance returns that of the command line, else that of the environment. One of the
+// reliance returns that of the command line, else that of the profile, else that of the
+// environment. One of the
 // environment means nothing for a plain connection; one that was given for it would be
 // believed in vain.
 func (c *call) reliance(on server) (reliance, error) {
-	for _, r := range []reliance{c.relianceOf(onLine), c.relianceOf(inEnvironment)} {
+	for _, r := range []reliance{c.relianceOf(onLine), c.profile.reliance(), c.relianceOf(inEnvironment)} {
 		switch {
 		case r.none():
 			continue

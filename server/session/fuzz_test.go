@@ -111,7 +111,8 @@ func FuzzStates(f *testing.F) {
 	for _, seed := range walks() {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, program []byte) { newWalk(t, program).run() })
+	template := walkFiles(f)
+	f.Fuzz(func(t *testing.T, program []byte) { newWalk(t, template, program).run() })
 }
 
 // walks are programs to begin with: random ones, of which most steps get on.

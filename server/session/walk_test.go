@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
@@ -39,17 +41,31 @@ const (
 // corpus is what the files of a walk are made of.
 var corpus = text(corpusSize + protocol.BlockSize)
 
-func newWalk(t testing.TB, program []byte) *walk {
+func newWalk(t testing.TB, template string, program []byte) *walk {
 	w := &walk{t: t, program: program, fault: -1, ledger: newLedger(t)}
 	root := t.TempDir()
 	store := faulty.New(storeOf(t, root), faulty.Hooks{Before: w.before, After: w.after})
 	w.h = newHarnessOn(t, root, store, func(c *session.Config) { c.InFlight = walkInFlight })
 	w.session = w.h.session.(*session.Session)
 	w.h.tap = w.ledger.says
-	w.h.write("file", corpus[:70<<10])
-	w.h.write("big", corpus[:corpusSize])
 	w.h.write("dir/small", "content")
+	for _, name := range []string{"file", "big"} { // which no walk writes to, but may replace
+		if err := os.Link(filepath.Join(template, name), filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return w
+}
+
+// walkFiles makes the large files that walks share, in the directory returned.
+func walkFiles(t testing.TB) string {
+	dir := t.TempDir()
+	for name, size := range map[string]int{"file": 70 << 10, "big": corpusSize} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(corpus[:size]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // before counts what is given up, and fails what is to fail.

@@ -26,25 +26,27 @@ var steps = []func(w *walk){
 
 // rare is what ends a connection, or begins its end.
 func (w *walk) rare() {
-	switch w.byte() % 32 {
-	case 0, 1:
+	switch w.byte() % 12 {
+	case 0:
+		w.ending = true
 		w.send(protocol.Append(nil, 0, protocol.Bye{}))
-	case 2, 3:
+	case 1:
 		if w.quiet() {
 			for _, a := range w.ledger.all() {
 				a.drained = reasonShutdown
 			}
 		}
+		w.ending = true
 		w.session.Drain(w.h.now)
-	case 4, 5:
+	case 2:
 		if !w.eof {
 			w.eof = true
 			w.session.Received(w.h.now, 0)
 			w.session.EOF(w.h.now)
 		}
-	case 6, 7:
+	case 3:
 		w.sendBytes(int(w.byte()))
-	case 8, 9, 10, 11:
+	case 4, 5:
 		w.wild()
 	}
 }

@@ -25,9 +25,10 @@ type walk struct {
 	pending []byte // made, and not yet sent
 	made    uint64 // bytes
 	eof     bool
-	fault   int // how many operations of storage succeed before one fails; negative is all
-	files   int // open, with the listings
-	staged  int // staging files that are open
+	ending  bool // BYE was sent, or the server is shutting down
+	fault   int  // how many operations of storage succeed before one fails; negative is all
+	files   int  // open, with the listings
+	staged  int  // staging files that are open
 }
 
 const (
@@ -194,6 +195,8 @@ func (w *walk) settle() {
 			}
 		}
 	case w.h.over() || w.eof:
+	case w.ending && len(w.ledger.requests) == 0 && len(w.ledger.owed) == 0:
+		w.t.Fatal("nothing is in flight, and the connection that was to end goes on")
 	case w.ledger.broken:
 		w.t.Fatal("what no server may take was taken")
 	case len(w.ledger.requests) > 0:

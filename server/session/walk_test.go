@@ -188,13 +188,14 @@ func (w *walk) settle() {
 	}
 	w.sendAll()
 	switch {
+	case w.h.aborted != "":
 	case w.h.finished == reasonBye || w.h.finished == reasonShutdown:
 		for _, a := range w.ledger.all() {
 			if a.drained == w.h.finished && !a.answered {
 				w.t.Fatalf("%s has no final reply, and the connection ends with %q", a.op, w.h.finished)
 			}
 		}
-	case w.h.over() || w.eof:
+	case w.h.finished != "" || w.eof:
 	case w.ending && len(w.ledger.requests) == 0 && len(w.ledger.owed) == 0:
 		w.t.Fatal("nothing is in flight, and the connection that was to end goes on")
 	case w.ledger.broken:

@@ -12,14 +12,27 @@ import (
 // hello answers the greeting.
 func (s *Session) hello(_ uint32, m protocol.Hello) error {
 	s.agent = unique.Make(m.Agent)
-	s.inFlight = int32(min(int(m.InFlight), s.config.InFlight))
+	s.inFlight = uint16(min(int(m.InFlight), s.config.InFlight))
+	s.account = s.everyone
+	features, next := s.config.Features, ready
+	if s.config.Gate != nil {
+		s.account = s.config.Gate.Anonymous()
+		features |= protocol.FeatureLogin
+	}
+	if s.spare {
+		s.account = nil
+	}
+	if s.account == nil {
+		features |= protocol.FeatureNoAnonymous
+		next = authenticating
+	}
 	reply(s, 0, protocol.Welcome{
 		InFlight:  uint16(s.config.InFlight),
-		Features:  s.config.Features,
+		Features:  features,
 		BlockSize: protocol.BlockSize,
 		Agent:     s.config.Agent,
 	})
-	s.setState(ready)
+	s.setState(next)
 	return nil
 }
 

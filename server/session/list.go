@@ -70,7 +70,7 @@ func (s *Session) list(id uint32, m protocol.List) error {
 		entry:     entry{id: id, op: protocol.OpList, path: m.Path, started: s.now},
 		recursive: m.Flags&protocol.ListRecursive != 0,
 	}
-	path, err := s.begin(id, m.Path, l)
+	path, err := s.begin(l.entry, m.Flags, l)
 	if err != nil {
 		s.fail(l.entry, err)
 		return nil
@@ -93,7 +93,7 @@ func (l *list) wants() int {
 
 func (l *list) produce(s *Session, buffer *reactor.Buffer) {
 	l.out = true
-	s.offload(reactor.Transfer, &listJob{list: l, storage: s.config.Storage, buffer: buffer})
+	s.offload(reactor.Transfer, &listJob{list: l, storage: s.account.Storage, buffer: buffer})
 }
 
 func (l *list) fail(s *Session, err error) {

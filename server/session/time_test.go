@@ -11,7 +11,7 @@ import (
 	"ftpd/server/storage/local"
 )
 
-func storeOf(t *testing.T, root string) storage.Storage {
+func storeOf(t testing.TB, root string) storage.Storage {
 	t.Helper()
 	store, err := local.Open(root, local.Options{NoSync: true})
 	if err != nil {

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func spared(t *testing.T) *harness {
 	h := newHarness(t)
 	h.session.Closed(h.now, "test") // the session that it came with
 	gate := &openGate{h}
-	h.session = session.NewFactory(session.Config{Gate: gate, PlainPasswords: true, LoginTimeout: -1, IdleTimeout: -1}).
+	h.session = session.NewFactory(session.Config{Gate: gate, Logger: slog.New(slog.DiscardHandler), PlainPasswords: true, LoginTimeout: -1, IdleTimeout: -1}).
 		Session(reactor.Peer{Full: reactor.ServerFull, Spare: true})
 	h.session.Open(h.now, h)
 	welcome := decode[protocol.Welcome](t, request(h, 0, protocol.Hello{InFlight: 64, Agent: "tester"})[0])

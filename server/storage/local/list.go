@@ -176,16 +176,11 @@ func (l *lister) enter(at *level, name, path string) error {
 		return l.fail(path, err)
 	}
 	child.prefix = path + "/"
-	if len(l.trail.levels) >= maxOpen && !at.ended {
-		// The position in a directory is lost when it is closed, so what is
-		// left of it is read before.
-		names, err := at.file.Readdirnames(-1)
-		if err != nil {
+	if len(l.trail.levels) >= maxOpen {
+		if err := at.readRest(); err != nil {
 			_ = child.file.Close()
 			return l.fail(path, err)
 		}
-		at.names = append(at.names, names...)
-		at.ended = true
 	}
 	l.trail.push(child)
 	return nil

@@ -14,11 +14,7 @@ import (
 	"ftpd/server/storage"
 	"ftpd/server/storage/local"
 	"ftpd/server/storage/storagetest"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open opens the homes below a directory, which are closed with the test, if not before.
 func open(t testing.TB, dir string, options Options) *Homes {

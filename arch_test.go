@@ -38,11 +38,16 @@ var arrows = []arrow{
 	{from: "protocol", modules: []string{xxh3}, without: append([]string{"io", "bufio", "log", "log/slog", "time"}, system...)},
 	{from: "selector", modules: []string{unix}},
 
-	{from: "server/ftpd", project: []string{"server", "selector", "internal/command"}, modules: []string{cli}, tests: []string{"..."}},
+	{from: "server/ftpd", project: []string{"server", "server/access", "server/session", "selector", "internal/command"}, modules: []string{cli, "golang.org/x/term"}, tests: []string{"..."}},
 	{
 		from:    "server",
-		project: []string{"protocol", "selector", "server/reactor", "server/session", "server/storage", "server/storage/local"},
+		project: []string{"protocol", "selector", "server/access", "server/reactor", "server/session", "server/storage", "server/storage/local"},
 		tests:   []string{"..."},
+	},
+	{
+		from:    "server/access",
+		project: []string{"protocol", "server/reactor", "server/session", "server/storage"},
+		modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/ssh"},
 	},
 	{from: "server/reactor", project: []string{"selector"}, modules: []string{unix}},
 	{

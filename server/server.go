@@ -18,6 +18,7 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/access"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
@@ -35,6 +36,7 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 // Server serves one directory.
 type Server struct {
 	storage storage.Storage
+	gate    *access.Gate // nil without users
 	loop    *reactor.Loop
 	address netip.AddrPort
 }
@@ -49,18 +51,10 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	root := config.Root
-	if root == "" {
-		root = "."
+	if config.Root == "" {
+		config.Root = "."
 	}
-	store, err := local.Open(root, local.Options{
-		ReadOnly:      config.ReadOnly,
-		NoSync:        config.Durability == None,
-		DigestCache:   config.DigestCache,
-		KeepResumable: config.KeepResumable,
-		ListDepth:     config.ListDepth,
-		Logger:        config.Logger,
-	})
+	store, err := local.Open(config.Root, localOptions(config))
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +65,32 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
+func localOptions(config Config) local.Options {
+	return local.Options{
+		ReadOnly:      config.ReadOnly,
+		NoSync:        config.Durability == None,
+		DigestCache:   config.DigestCache,
+		KeepResumable: config.KeepResumable,
+		ListDepth:     config.ListDepth,
+		Logger:        config.Logger,
+	}
+}
+
 func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
+	admission, err := admit(config, store)
+	if err != nil {
+		return nil, err
+	}
 	fd, bound, err := reactor.Listen(address)
 	if err != nil {
 		return nil, err
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
+		Allow:            admission.allow,
+		Gate:             admission.sessionGate(),
+		PlainPasswords:   config.Insecure || address.Addr().IsLoopback(),
+		LoginTimeout:     config.LoginTimeout,
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
@@ -92,6 +105,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		Logger:          config.Logger,
 		MaxClients:      config.MaxClients,
 		MaxPerAddress:   config.MaxPerAddress,
+		Spare:           admission.spares,
 		Memory:          config.Memory,
 		DrainTimeout:    config.DrainTimeout,
 		RateUp:          config.RateUp,
@@ -102,7 +116,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, loop: loop, address: bound}, nil
+	return &Server{storage: store, gate: admission.gate, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -165,6 +179,15 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
 	return errors.Join(s.loop.Run(), s.storage.Close())
+}
+
+// Reload reads the users file again. Who is logged in as a user that is gone or has
+// changed is logged out. Where it fails nothing has changed. Any goroutine may call it.
+func (s *Server) Reload() error {
+	if s.gate == nil {
+		return nil
+	}
+	return s.gate.Reload()
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

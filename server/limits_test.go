@@ -204,7 +204,12 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}()
 	ticks := time.NewTicker(50 * time.Millisecond)
 	defer ticks.Stop()
 	for _, b := range protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: strings.Repeat("x", 200)}) {
@@ -212,9 +217,7 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 			break
 		}
 		<-ticks.C
-		if strings.Contains(d.log.String(), `reason="handshake timeout"`) {
-			break
-		}
 	}
+	<-ended
 	eventually(t, "the end", func() bool { return strings.Contains(d.log.String(), `reason="handshake timeout"`) })
 }

@@ -159,6 +159,10 @@ func connectionWords(err error, address string) (text, hint string) {
 		return "cannot reach " + address + ": " + visible(root(network).Error()), ""
 	case isNetwork:
 		return "lost the connection to " + address + ": " + visible(root(network).Error()), sameCommand
+	case errors.Is(err, client.ErrTrust):
+		return trustWords(err, address)
+	case errors.Is(err, client.ErrTLS):
+		return tlsWords(err, address)
 	case errors.Is(err, client.ErrShuttingDown):
 		return address + " is shutting down", sameCommand + " later"
 	case errors.As(err, &remote):

@@ -181,7 +181,7 @@ func newLogger(c *cli.Context, to io.Writer) (*slog.Logger, error) {
 	case "text":
 		return slog.New(slog.NewTextHandler(to, &options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(to, &options)), nil
+		return slog.New(slog.NewJSONHandler(printable{to}, &options)), nil
 	default:
 		return nil, wrong(c, "log-format", "unknown format %q: use text or json", format)
 	}

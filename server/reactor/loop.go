@@ -41,6 +41,7 @@ type Loop struct {
 	hungry  [uses][len(bufferSizes)]fifo[*Conn]
 	flows   []*flow           // for the next who needs one
 	dead    []*Conn           // to be closed at the end of this round
+	failed  []completion      // jobs that panicked in this round
 	jobs    int               // of all connections, on the offload pool
 	scratch []byte            // see Link.Scratch
 	nowhere [SmallBuffer]byte // what is said to connections that have ended
@@ -218,21 +219,28 @@ func (l *Loop) serve(event selector.Event) {
 	}
 }
 
-// complete hands the jobs that have run to their sessions.
+// complete hands the jobs that have run to their sessions. One that panicked comes
+// back once its connection is closed, for the session must not go on with it.
 func (l *Loop) complete() {
 	l.batch = l.offload.completed(l.batch)
 	for _, done := range l.batch {
-		c := done.conn
-		c.jobs--
-		l.jobs--
-		if done.err != nil {
-			l.config.Logger.Error("a job failed", "error", done.err)
-			c.Abort(ReasonInternal)
+		if done.err == nil {
+			l.deliver(done)
+			continue
 		}
-		l.guard(c, func() { c.session.Complete(l.now, done.job) })
-		l.touch(c)
+		l.config.Logger.Error("a job failed", "error", done.err)
+		done.conn.Abort(ReasonInternal)
+		l.failed = append(l.failed, done)
 	}
 	l.stats.jobs.Store(int64(l.jobs))
+}
+
+func (l *Loop) deliver(done completion) {
+	c := done.conn
+	c.jobs--
+	l.jobs--
+	l.guard(c, func() { c.session.Complete(l.now, done.job) })
+	l.touch(c)
 }
 
 func (l *Loop) resume(c *Conn) {
@@ -308,6 +316,13 @@ func (l *Loop) bury() {
 	}
 	clear(l.dead)
 	l.dead = l.dead[:0]
+	for _, done := range l.failed {
+		l.deliver(done)
+	}
+	if len(l.failed) > 0 {
+		l.failed = nil
+		l.stats.jobs.Store(int64(l.jobs))
+	}
 	if l.trim.index == 0 && l.buffers.idle() {
 		l.timers.set(&l.trim, l.now.Add(trimAfter))
 	}

@@ -18,8 +18,13 @@ func (s *Session) deadline(d time.Duration) {
 	s.link.SetDeadline(s.login.sooner(t))
 }
 
-// lastMoved returns when something last happened on this connection.
+// lastMoved returns when something last happened on this connection. Bytes of a frame
+// that does not become whole are nothing where no request is in flight: or one byte now
+// and then would hold a place for ever.
 func (s *Session) lastMoved() time.Time {
+	if s.requests.len() == 0 && s.link.Queued() == 0 && s.decoder.Buffered() > 0 {
+		return s.frameSince
+	}
 	moved := s.started.Add(s.moved)
 	if bytes := s.link.Moved(); bytes.After(moved) {
 		return bytes

@@ -48,6 +48,7 @@ type harness struct {
 	closed   bool
 	in, out  int64
 	replies  protocol.Decoder
+	tap      func(b []byte) // is shown all output when it is queued; nil is nobody
 }
 
 type option func(*session.Config)
@@ -306,11 +307,19 @@ func (h *harness) Reserve(n int) []byte {
 	return h.scratch
 }
 
+// Commit drops what comes after the end, as the reactor does.
 func (h *harness) Commit(b []byte) {
-	if !h.closed {
-		h.output = append(h.output, b...)
+	if h.closed || h.over() {
+		return
+	}
+	h.output = append(h.output, b...)
+	if h.tap != nil {
+		h.tap(b)
 	}
 }
+
+// over reports whether the session has ended its connection.
+func (h *harness) over() bool { return h.finished != "" || h.aborted != "" }
 
 func (h *harness) Send(b *reactor.Buffer, n int) {
 	h.Commit(b.Bytes[:n])

@@ -20,7 +20,7 @@ type work struct {
 	input    *reactor.Buffer // lent to the decoder
 	borrowed bool            // the decoder has memory of the loop, within Received only
 
-	inputSince  time.Time // when input was lent
+	frameSince  time.Time // when the frame in progress began to arrive, or was lent its buffer
 	parkedSince time.Time // when parked was last 0, or became less
 	out         int       // jobs on the pool
 

@@ -41,7 +41,7 @@ var arrows = []arrow{
 	{from: "server/ftpd", project: []string{"server", "server/access", "server/session", "selector", "internal/command"}, modules: []string{cli, "golang.org/x/term"}, tests: []string{"..."}},
 	{
 		from:    "server",
-		project: []string{"protocol", "selector", "server/access", "server/reactor", "server/session", "server/storage", "server/storage/local"},
+		project: []string{"protocol", "selector", "server/access", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
 		tests:   []string{"..."},
 	},
 	{
@@ -63,6 +63,11 @@ var arrows = []arrow{
 		from:    "server/storage/local",
 		project: []string{"server/storage", "server/storage/digests"},
 		modules: []string{unix, xxh3},
+		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
+	},
+	{
+		from:    "server/storage/homes",
+		project: []string{"server/storage", "server/storage/local"},
 		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
 	},
 	{

@@ -22,6 +22,7 @@ import (
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
+	"ftpd/server/storage/homes"
 	"ftpd/server/storage/local"
 )
 
@@ -35,10 +36,10 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 
 // Server serves one directory.
 type Server struct {
-	storage storage.Storage
-	gate    *access.Gate // nil without users
-	loop    *reactor.Loop
-	address netip.AddrPort
+	closeAll func() error // what is served
+	gate     *access.Gate // nil without users
+	loop     *reactor.Loop
+	address  netip.AddrPort
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -54,14 +55,32 @@ func New(config Config) (*Server, error) {
 	if config.Root == "" {
 		config.Root = "."
 	}
-	store, err := local.Open(config.Root, localOptions(config))
+	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
 	if err != nil {
 		return nil, err
 	}
-	s, err := listen(config, address, store)
+	s, err := listenFor(config, address, homes)
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, homes.Close())
 	}
+	return s, nil
+}
+
+// listenFor listens for those who are served the root. They use it until it is closed.
+func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, error) {
+	store, _, err := h.Acquire("/", homes.Quota{})
+	if err != nil {
+		return nil, err
+	}
+	admission, err := admit(config, store, h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store, admission)
+	if err != nil {
+		return nil, err
+	}
+	s.closeAll = h.Close
 	return s, nil
 }
 
@@ -76,11 +95,7 @@ func localOptions(config Config) local.Options {
 	}
 }
 
-func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
-	admission, err := admit(config, store)
-	if err != nil {
-		return nil, err
-	}
+func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
 	fd, bound, err := reactor.Listen(address)
 	if err != nil {
 		return nil, err
@@ -116,7 +131,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, gate: admission.gate, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -178,7 +193,7 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // Serve serves until Shutdown has drained or Close was called, and gives up
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
-	return errors.Join(s.loop.Run(), s.storage.Close())
+	return errors.Join(s.loop.Run(), s.closeAll())
 }
 
 // Reload reads the users file again. Who is logged in as a user that is gone or has

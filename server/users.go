@@ -5,13 +5,11 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"ftpd/server/access"
 	"ftpd/server/session"
 	"ftpd/server/storage"
-	"ftpd/server/storage/local"
+	"ftpd/server/storage/homes"
 )
 
 // ErrNobody is returned by New for a server that nobody could use.
@@ -71,7 +69,7 @@ type admission struct {
 }
 
 // admit reads the users file, if there is one.
-func admit(config Config, store storage.Storage) (admission, error) {
+func admit(config Config, store storage.Storage, h *homes.Homes) (admission, error) {
 	a := admission{allow: config.Anonymous.permissions(config.Users != "")}
 	if config.Users == "" {
 		if a.allow == 0 {
@@ -85,7 +83,7 @@ func admit(config Config, store storage.Storage) (admission, error) {
 		File:      config.Users,
 		Anonymous: a.allow,
 		Root:      store,
-		Home:      homes{config.Root, store, localOptions(config)}.open,
+		Home:      homeOf(h),
 		Failures:  config.LoginFailures,
 		Ban:       config.LoginBan,
 		Logger:    config.Logger,
@@ -101,27 +99,9 @@ func (a admission) sessionGate() session.Gate {
 	return a.gate
 }
 
-// homes opens the homes of users.
-type homes struct {
-	root    string
-	store   storage.Storage // of the root
-	options local.Options
-}
-
-// open makes a home where it is missing.
-func (h homes) open(user access.User) (storage.Storage, func(), error) {
-	path, err := storage.ParsePath(user.Home)
-	if err != nil || path == storage.Root {
-		return h.store, func() {}, err
+// homeOf opens the home of a user.
+func homeOf(h *homes.Homes) func(access.User) (storage.Storage, func(), error) {
+	return func(u access.User) (storage.Storage, func(), error) {
+		return h.Acquire("/"+u.Home, homes.Quota{Bytes: u.QuotaBytes, Files: u.QuotaFiles})
 	}
-	if _, err := h.store.Stat(path, true); errors.Is(err, fs.ErrNotExist) {
-		if err := h.store.Mkdir(path, 0, true); err != nil {
-			return nil, nil, err
-		}
-	}
-	home, err := local.Open(filepath.Join(h.root, string(path)), h.options)
-	if err != nil {
-		return nil, nil, err
-	}
-	return home, func() { _ = home.Close() }, nil
 }

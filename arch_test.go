@@ -79,7 +79,7 @@ var arrows = []arrow{
 	{from: "server/storage/storagetest", project: []string{"server/storage"}, modules: []string{"github.com/google/go-cmp/cmp"}},
 
 	{from: "client/trust", project: []string{"internal/ownfile"}},
-	{from: "client", project: []string{"protocol"}, modules: []string{unix}, tests: []string{"..."}},
+	{from: "client", project: []string{"protocol"}, modules: []string{unix, "golang.org/x/crypto/ssh"}, tests: []string{"..."}},
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "client/trust", "protocol", "internal/command", "internal/ownfile"},

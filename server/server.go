@@ -18,9 +18,11 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/access"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
+	"ftpd/server/storage/homes"
 	"ftpd/server/storage/local"
 )
 
@@ -34,9 +36,10 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 
 // Server serves one directory.
 type Server struct {
-	storage storage.Storage
-	loop    *reactor.Loop
-	address netip.AddrPort
+	closeAll func() error // what is served
+	gate     *access.Gate // nil without users
+	loop     *reactor.Loop
+	address  netip.AddrPort
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -49,35 +52,60 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	root := config.Root
-	if root == "" {
-		root = "."
+	if config.Root == "" {
+		config.Root = "."
 	}
-	store, err := local.Open(root, local.Options{
+	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := listenFor(config, address, homes)
+	if err != nil {
+		return nil, errors.Join(err, homes.Close())
+	}
+	return s, nil
+}
+
+// listenFor listens for those who are served the root. They use it until it is closed.
+func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, error) {
+	store, _, err := h.Acquire("/", homes.Quota{})
+	if err != nil {
+		return nil, err
+	}
+	admission, err := admit(config, store, h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store, admission)
+	if err != nil {
+		return nil, err
+	}
+	s.closeAll = h.Close
+	return s, nil
+}
+
+func localOptions(config Config) local.Options {
+	return local.Options{
 		ReadOnly:      config.ReadOnly,
 		NoSync:        config.Durability == None,
 		DigestCache:   config.DigestCache,
 		KeepResumable: config.KeepResumable,
 		ListDepth:     config.ListDepth,
 		Logger:        config.Logger,
-	})
-	if err != nil {
-		return nil, err
 	}
-	s, err := listen(config, address, store)
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return s, nil
 }
 
-func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
+func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
 	fd, bound, err := reactor.Listen(address)
 	if err != nil {
 		return nil, err
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
+		Allow:            admission.allow,
+		Gate:             admission.sessionGate(),
+		PlainPasswords:   config.Insecure || address.Addr().IsLoopback(),
+		LoginTimeout:     config.LoginTimeout,
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
@@ -92,6 +120,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		Logger:          config.Logger,
 		MaxClients:      config.MaxClients,
 		MaxPerAddress:   config.MaxPerAddress,
+		Spare:           admission.spares,
 		Memory:          config.Memory,
 		DrainTimeout:    config.DrainTimeout,
 		RateUp:          config.RateUp,
@@ -102,7 +131,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -164,7 +193,16 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // Serve serves until Shutdown has drained or Close was called, and gives up
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
-	return errors.Join(s.loop.Run(), s.storage.Close())
+	return errors.Join(s.loop.Run(), s.closeAll())
+}
+
+// Reload reads the users file again. Who is logged in as a user that is gone or has
+// changed is logged out. Where it fails nothing has changed. Any goroutine may call it.
+func (s *Server) Reload() error {
+	if s.gate == nil {
+		return nil
+	}
+	return s.gate.Reload()
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

@@ -34,7 +34,12 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
-	err := command.Run(ctx, application(stdout, stderr), args)
+	var err error
+	if len(args) > 1 && args[1] == "user" {
+		err = runUser(ctx, args[2:], stdout, stderr)
+	} else {
+		err = command.Run(ctx, application(stdout, stderr), args)
+	}
 	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		complain(stderr, "ftpd: "+usage.Message)
 		if usage.Hint != "" {
@@ -84,6 +89,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}
+	defer reloadOnHangup(s, config.Logger)()
 	defer context.AfterFunc(c.Context, func() {
 		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
 		s.Shutdown()

@@ -83,7 +83,7 @@ var arrows = []arrow{
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "client/trust", "protocol", "internal/command", "internal/ownfile"},
-		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term"},
+		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/crypto/ssh", "golang.org/x/crypto/ssh/agent"},
 		tests:   []string{"..."},
 	},
 

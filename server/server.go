@@ -32,11 +32,15 @@ var ErrInsecure = errors.New("anyone who reaches this address could read and cha
 // whatever the machine.
 var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 65535; such as 127.0.0.1:2120")
 
+// ErrSocket is returned by New for a Config.Socket that it cannot serve on.
+var ErrSocket = errors.New("cannot serve on the socket that was handed over")
+
 // Server serves one directory.
 type Server struct {
 	storage storage.Storage
 	loop    *reactor.Loop
 	address netip.AddrPort
+	reloads []func() error
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -71,9 +75,12 @@ func New(config Config) (*Server, error) {
 }
 
 func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
-	fd, bound, err := reactor.Listen(address)
-	if err != nil {
-		return nil, err
+	fd, bound := config.Socket, address
+	if fd == 0 {
+		var err error
+		if fd, bound, err = reactor.Listen(address); err != nil {
+			return nil, err
+		}
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
@@ -91,6 +98,9 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		MaxClients:   config.MaxClients,
 		Memory:       config.Memory,
 		DrainTimeout: config.DrainTimeout,
+
+		Heartbeat:      config.Heartbeat,
+		HeartbeatEvery: config.HeartbeatEvery,
 	})
 	if err != nil {
 		return nil, err
@@ -98,9 +108,27 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	return &Server{storage: store, loop: loop, address: bound}, nil
 }
 
-// resolve turns Config.Listen into an address, and refuses one that is not
-// safe.
+// resolve returns the address of Config.Socket or Config.Listen, and refuses one that
+// is not safe.
 func resolve(config Config) (netip.AddrPort, error) {
+	address, err := named(config)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if !address.Addr().IsLoopback() && !config.Insecure {
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
+	}
+	return address, nil
+}
+
+func named(config Config) (netip.AddrPort, error) {
+	if config.Socket != 0 {
+		address, err := reactor.Inherit(config.Socket)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%w: descriptor %d: %w", ErrSocket, config.Socket, err)
+		}
+		return address, nil
+	}
 	listen := config.Listen
 	if listen == "" {
 		listen = "127.0.0.1:0"
@@ -120,9 +148,6 @@ func resolve(config Config) (netip.AddrPort, error) {
 	address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
-	}
-	if !address.Addr().IsLoopback() && !config.Insecure {
-		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
 	}
 	return address, nil
 }

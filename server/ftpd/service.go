@@ -1,0 +1,74 @@
+//go:build unix
+
+package main
+
+import (
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"ftpd/internal/command"
+	"ftpd/server"
+	"ftpd/server/systemd"
+)
+
+// service is what a service manager, such as systemd, has to do with the server.
+type service struct {
+	manager *systemd.Notifier // nil is none
+	socket  systemd.Socket
+}
+
+// newService finds out who started the server, and puts into config what that asks for.
+// An error is a wrong value of a variable.
+func newService(config *server.Config) (*service, error) {
+	s := &service{}
+	var err error
+	if s.manager, err = systemd.Notify(); err != nil {
+		return nil, command.Usagef("%v", err)
+	}
+	if config.HeartbeatEvery, err = systemd.WatchdogPeriod(); err != nil {
+		return nil, command.Usagef("%v", err)
+	}
+	if config.HeartbeatEvery > 0 {
+		config.Heartbeat = s.manager.Alive
+	}
+	if s.socket, err = systemd.Listener(); err != nil {
+		usage := command.Usagef("%v", err)
+		usage.Hint = "give the service one socket: one ListenStream= in its .socket unit"
+		return nil, usage
+	}
+	config.Socket = s.socket.FD
+	return s, nil
+}
+
+// wrongSocket makes the error of a socket that is not what it should be.
+func (s *service) wrongSocket(err error) error {
+	usage := command.Usagef("LISTEN_FDS: %q: %v", s.socket.Name, err)
+	usage.Hint = "hand over a TCP socket: ListenStream= with an address and port, and Accept=no"
+	return usage
+}
+
+// reloadOnHangup has SIGHUP read again what the server reads again, until the returned
+// function is called.
+func (s *service) reloadOnHangup(logger *slog.Logger, reload func() error) (stop func()) {
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			s.manager.Reloading()
+			if err := reload(); err != nil {
+				logger.Error("not all could be read again, and the old is kept", "error", err)
+			} else {
+				logger.Info("read again")
+			}
+			s.manager.Ready()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
+}

@@ -22,12 +22,19 @@ const nobody = 65534
 // confined skips a test where the kernel has no Landlock, which the server says.
 func confined(t *testing.T, d *daemon) {
 	t.Helper()
+	d.hasStarted()
 	if reason := regexp.MustCompile(`msg="not confined" reason="(.*)"`).FindStringSubmatch(d.log.String()); reason != nil {
 		t.Skipf("nothing is confined here: %s", reason[1])
 	}
 	if !regexp.MustCompile(`msg="confined: landlock ABI \d+"`).MatchString(d.log.String()) {
 		t.Errorf("the log does not say whether it is confined:\n%s", d.log)
 	}
+}
+
+// hasStarted waits until the log, which is written by and by, tells of the start.
+func (d *daemon) hasStarted() {
+	d.t.Helper()
+	eventually(d.t, "the log of the start", func() bool { return strings.Contains(d.log.String(), "msg=serving") })
 }
 
 // given makes a directory that belongs to nobody.
@@ -135,6 +142,7 @@ func TestConfined(t *testing.T) {
 // TestNotConfined: it is told not to, and says nothing of it.
 func TestNotConfined(t *testing.T) {
 	d := run(t, t.TempDir(), "--confine", "off")
+	d.hasStarted()
 	if d.status("NoNewPrivs") != "0" || strings.Contains(d.log.String(), "confined") {
 		t.Errorf("it has NoNewPrivs %s and logs\n%s", d.status("NoNewPrivs"), d.log)
 	}
@@ -174,6 +182,19 @@ func TestAnotherUser(t *testing.T) {
 	}
 }
 
+// TestDirectoryOfOthers: what the user may not use is one error, with what to do.
+func TestDirectoryOfOthers(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may become another user")
+	}
+	out, err := exec.Command(ftpd, "--root", "/usr", "--listen", "127.0.0.1:0", "--user-id", "65534", "--group-id", "65534").CombinedOutput()
+	for _, want := range []string{"ftpd: user 65534", "/usr", "permission denied", "\nhint: "} {
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v, and it does not say %q:\n%s", err, want, out)
+		}
+	}
+}
+
 // TestOrderOfGivingUp: what needs root comes first, and nothing can be had back.
 func TestOrderOfGivingUp(t *testing.T) {
 	strace, err := exec.LookPath("strace")
@@ -182,11 +203,16 @@ func TestOrderOfGivingUp(t *testing.T) {
 	}
 	root, file := given(t), filepath.Join(t.TempDir(), "calls")
 	const calls = "bind,listen,landlock_create_ruleset,landlock_add_rule,setgroups,setgid,setuid,prctl,landlock_restrict_self,accept4"
-	d := begin(t, root, exec.Command(strace, "-f", "-o", file, "-e", "trace="+calls, "--signal=none",
+	// -D makes strace the child, so that the server is the process that the test ends.
+	d := begin(t, root, exec.Command(strace, "-D", "-f", "-o", file, "-e", "trace="+calls, "--signal=none",
 		ftpd, "--root", root, "--listen", "127.0.0.1:0", "--user-id", "65534", "--group-id", "65534"))
 	confined(t, d)
 	dial(t, d.address)
-	text, err := os.ReadFile(file)
+	var text []byte
+	eventually(t, "what strace saw of a connection", func() bool {
+		text, err = os.ReadFile(file)
+		return err != nil || strings.Contains(string(text), "accept4(")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

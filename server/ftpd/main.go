@@ -90,11 +90,8 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	s, err := server.New(config)
-	if errors.Is(err, server.ErrSocket) {
-		return service.wrongSocket(err)
-	}
-	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
-		return wrong(c, "listen", "%v", err)
+	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) || errors.Is(err, server.ErrSocket) {
+		return service.wrongAddress(c, err)
 	}
 	if err != nil {
 		return err

@@ -3,10 +3,13 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/urfave/cli/v2"
 
 	"ftpd/internal/command"
 	"ftpd/server"
@@ -42,10 +45,16 @@ func newService(config *server.Config) (*service, error) {
 	return s, nil
 }
 
-// wrongSocket makes the error of a socket that is not what it should be.
-func (s *service) wrongSocket(err error) error {
+// wrongAddress makes the error of an address that cannot be served on, or of a socket that
+// was handed over.
+func (s *service) wrongAddress(c *cli.Context, err error) error {
+	if s.socket.FD == 0 {
+		return wrong(c, "listen", "%v", err)
+	}
 	usage := command.Usagef("LISTEN_FDS: %q: %v", s.socket.Name, err)
-	usage.Hint = "hand over a TCP socket: ListenStream= with an address and port, and Accept=no"
+	if errors.Is(err, server.ErrSocket) {
+		usage.Hint = "hand over a TCP socket: ListenStream= with an address and port, and Accept=no"
+	}
 	return usage
 }
 

@@ -167,11 +167,11 @@ func homesOf(file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	real, err := filepath.EvalSymlinks(absolute)
+	target, err := filepath.EvalSymlinks(absolute)
 	if err != nil {
 		return nil, err
 	}
-	return []string{filepath.Dir(absolute), filepath.Dir(real)}, nil
+	return []string{filepath.Dir(absolute), filepath.Dir(target)}, nil
 }
 
 // below allows what access names on everything below dir.

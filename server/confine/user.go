@@ -97,8 +97,11 @@ func (u User) become() error {
 		}
 	}
 	groups, err := syscall.Getgroups()
-	if err != nil || !u.is() || slices.ContainsFunc(groups, func(gid int) bool { return gid != u.GID }) {
-		return fmt.Errorf("become user %d with group %d: it did not come about: user %d, groups %v, %v", u.UID, u.GID, os.Geteuid(), groups, err)
+	if err != nil {
+		return os.NewSyscallError("getgroups", err)
+	}
+	if !u.is() || slices.ContainsFunc(groups, func(gid int) bool { return gid != u.GID }) {
+		return fmt.Errorf("become user %d with group %d: it did not come about: user %d, groups %v", u.UID, u.GID, os.Geteuid(), groups)
 	}
 	if syscall.Setuid(0) == nil { // with a capability that something had it keep
 		return fmt.Errorf("become user %d: root can be had back", u.UID)

@@ -21,6 +21,12 @@ type Config struct {
 	ReadOnly bool          // refuse every change
 	Selector selector.Kind // default Auto
 
+	Users         string        // the users file; empty is a server without users
+	Anonymous     Anonymous     // what who has not logged in may do
+	LoginFailures int           // failed logins until an address is refused, default 10; negative is any number
+	LoginBan      time.Duration // how long it is refused then, and failures count, default 15 min
+	LoginTimeout  time.Duration // from connecting until a login must have succeeded where one is needed, default 30 s
+
 	MaxClients       int           // connections at once, default 10,000
 	MaxPerAddress    int           // those of one address, or of one /64 network of IPv6, default any number
 	InFlight         int           // requests that a connection may have in flight, 1 to 65,535, default DefaultInFlight

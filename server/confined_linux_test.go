@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -180,6 +181,37 @@ func TestAnotherUser(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(d.root, "f")); err != nil || info.Sys().(*syscall.Stat_t).Uid != nobody {
 		t.Errorf("a file that was put: %v, %v", info, err)
 	}
+}
+
+// TestUsersReadAgain: a confined server reads its users file again, which is another
+// file by then.
+func TestUsersReadAgain(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	add := func(name string) {
+		cmd := exec.Command(ftpd, "user", "add", name, "--users", users, "--password-file", "/dev/stdin")
+		cmd.Stdin = strings.NewReader("correct horse battery staple\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	add("alice")
+	d := run(t, t.TempDir(), "--users", users, "--anonymous", "ro")
+	confined(t, d)
+	if !strings.Contains(d.log.String(), "reload=["+users+"]") {
+		t.Errorf("the log does not name the file:\n%s", d.log)
+	}
+	add("bob")
+	login := func(name string) error {
+		_, err := client.Dial(t.Context(), d.address, &client.Options{Login: &client.Login{
+			User: name, Password: func(context.Context) ([]byte, error) { return []byte("correct horse battery staple"), nil },
+		}})
+		return err
+	}
+	if err := login("bob"); err == nil {
+		t.Error("somebody is known before the file was read again")
+	}
+	d.signal(syscall.SIGHUP)
+	eventually(t, "that bob is known", func() bool { return login("bob") == nil })
 }
 
 // TestDirectoryOfOthers: what the user may not use is one error, with what to do.

@@ -18,9 +18,11 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/access"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
+	"ftpd/server/storage/homes"
 	"ftpd/server/storage/local"
 )
 
@@ -37,10 +39,10 @@ var ErrSocket = errors.New("cannot serve on the socket that was handed over")
 
 // Server serves one directory.
 type Server struct {
-	storage storage.Storage
-	loop    *reactor.Loop
-	address netip.AddrPort
-	reloads []func() error
+	closeAll func() error // what is served
+	gate     *access.Gate // nil without users
+	loop     *reactor.Loop
+	address  netip.AddrPort
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -53,29 +55,50 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	root := config.Root
-	if root == "" {
-		root = "."
+	if config.Root == "" {
+		config.Root = "."
 	}
-	store, err := local.Open(root, local.Options{
+	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := listenFor(config, address, homes)
+	if err != nil {
+		return nil, errors.Join(err, homes.Close())
+	}
+	return s, nil
+}
+
+// listenFor listens for those who are served the root. They use it until it is closed.
+func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, error) {
+	store, _, err := h.Acquire("/", homes.Quota{})
+	if err != nil {
+		return nil, err
+	}
+	admission, err := admit(config, store, h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store, admission)
+	if err != nil {
+		return nil, err
+	}
+	s.closeAll = h.Close
+	return s, nil
+}
+
+func localOptions(config Config) local.Options {
+	return local.Options{
 		ReadOnly:      config.ReadOnly,
 		NoSync:        config.Durability == None,
 		DigestCache:   config.DigestCache,
 		KeepResumable: config.KeepResumable,
 		ListDepth:     config.ListDepth,
 		Logger:        config.Logger,
-	})
-	if err != nil {
-		return nil, err
 	}
-	s, err := listen(config, address, store)
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return s, nil
 }
 
-func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
+func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
 	fd, bound := config.Socket, address
 	if fd == 0 {
 		var err error
@@ -85,6 +108,10 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
+		Allow:            admission.allow,
+		Gate:             admission.sessionGate(),
+		PlainPasswords:   config.Insecure || address.Addr().IsLoopback(),
+		LoginTimeout:     config.LoginTimeout,
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
@@ -99,6 +126,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		Logger:          config.Logger,
 		MaxClients:      config.MaxClients,
 		MaxPerAddress:   config.MaxPerAddress,
+		Spare:           admission.spares,
 		Memory:          config.Memory,
 		DrainTimeout:    config.DrainTimeout,
 		RateUp:          config.RateUp,
@@ -111,7 +139,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, loop: loop, address: bound}, nil
 }
 
 // resolve returns the address of Config.Socket or Config.Listen, and refuses one that
@@ -188,7 +216,16 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // Serve serves until Shutdown has drained or Close was called, and gives up
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
-	return errors.Join(s.loop.Run(), s.storage.Close())
+	return errors.Join(s.loop.Run(), s.closeAll())
+}
+
+// Reload reads the users file again. Who is logged in as a user that is gone or has
+// changed is logged out. Where it fails nothing has changed. Any goroutine may call it.
+func (s *Server) Reload() error {
+	if s.gate == nil {
+		return nil
+	}
+	return s.gate.Reload()
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

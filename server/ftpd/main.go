@@ -34,7 +34,12 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
-	err := command.Run(ctx, application(stdout, stderr), args)
+	var err error
+	if len(args) > 1 && args[1] == "user" {
+		err = runUser(ctx, args[2:], stdout, stderr)
+	} else {
+		err = command.Run(ctx, application(stdout, stderr), args)
+	}
 	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		complain(stderr, "ftpd: "+usage.Message)
 		if usage.Hint != "" {
@@ -93,7 +98,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err := enter(plan, config); err != nil {
 		return err // the process ends, and with it what it has open
 	}
-	defer service.reloadOnHangup(config.Logger, s.Reload)()
+	defer reloadOnHangup(s, service.manager, config.Logger)()
 	announce(config, s, stdout)
 	service.manager.Ready()
 	defer context.AfterFunc(c.Context, func() {

@@ -4,10 +4,6 @@ package main
 
 import (
 	"errors"
-	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,28 +52,4 @@ func (s *service) wrongAddress(c *cli.Context, err error) error {
 		usage.Hint = "hand over a TCP socket: ListenStream= with an address and port, and Accept=no"
 	}
 	return usage
-}
-
-// reloadOnHangup has SIGHUP read again what the server reads again, until the returned
-// function is called.
-func (s *service) reloadOnHangup(logger *slog.Logger, reload func() error) (stop func()) {
-	hangups, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer close(done)
-		for range hangups {
-			s.manager.Reloading()
-			if err := reload(); err != nil {
-				logger.Error("not all could be read again, and the old is kept", "error", err)
-			} else {
-				logger.Info("read again")
-			}
-			s.manager.Ready()
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		<-done
-	}
 }

@@ -87,6 +87,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
+		TLS:             secured(config.TLS),
 		Selector:        config.Selector,
 		NewSession:      sessions.Session,
 		Logger:          config.Logger,

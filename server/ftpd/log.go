@@ -5,8 +5,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // logPatience is how long the end of the process waits for the log to be
@@ -61,6 +64,37 @@ func (w *logWriter) run(to io.Writer) {
 	for line := range w.lines {
 		_, _ = to.Write(line) // there is nobody left to tell
 	}
+}
+
+// printable escapes in lines of JSON what slog's handler leaves as it is, and a
+// terminal may obey: control characters above 0x7e, and those that turn the direction
+// of writing. In JSON they can stand in strings only (RFC 8259, 7).
+type printable struct{ to io.Writer }
+
+// Write is part of io.Writer.
+func (p printable) Write(line []byte) (int, error) {
+	var b []byte
+	for i, r := range string(line) {
+		switch {
+		case strconv.IsPrint(r) || r == '\n':
+			if b != nil {
+				b = utf8.AppendRune(b, r)
+			}
+			continue
+		case b == nil:
+			b = append(make([]byte, 0, len(line)+64), line[:i]...)
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			b = fmt.Appendf(b, "\\u%04x", unit)
+		}
+	}
+	if b == nil {
+		b = line
+	}
+	if _, err := p.to.Write(b); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // Close writes what waits, for at most limit, and reports whether all was

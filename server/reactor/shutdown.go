@@ -61,6 +61,7 @@ func (l *Loop) finishJobs() {
 		}
 		l.now = time.Now()
 		l.complete()
+		l.bury()
 	}
 	l.offload.close()
 	l.offload.group.Wait()

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -98,6 +99,31 @@ func seeds() [][]byte {
 		if b, err := os.ReadFile(path); err == nil {
 			list = append(list, b)
 		}
+	}
+	return list
+}
+
+// FuzzStates walks through conversations: see walk. Whatever happens, no request
+// gets two final replies, each that was taken gets one unless the connection ends,
+// the two sides agree about what is in flight, memory stays within its bound, and a
+// connection that is closed holds nothing.
+func FuzzStates(f *testing.F) {
+	for _, seed := range walks() {
+		f.Add(seed)
+	}
+	template := walkFiles(f)
+	f.Fuzz(func(t *testing.T, program []byte) { newWalk(t, template, program).run() })
+}
+
+// walks are programs to begin with: random ones, of which most steps get on.
+func walks() (list [][]byte) {
+	for i := range uint64(150) {
+		random := rand.New(rand.NewPCG(i, 1))
+		program := make([]byte, 100+20*i)
+		for k := range program {
+			program[k] = byte(random.Uint32())
+		}
+		list = append(list, program)
 	}
 	return list
 }

@@ -41,11 +41,14 @@ type harness struct {
 	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
 	again    bool
 	deadline time.Time
+	limits   []*reactor.Bucket
+	admitted bool
 	finished reactor.Reason
 	aborted  reactor.Reason
 	closed   bool
 	in, out  int64
 	replies  protocol.Decoder
+	tap      func(b []byte) // is shown all output when it is queued; nil is nobody
 }
 
 type option func(*session.Config)
@@ -304,11 +307,19 @@ func (h *harness) Reserve(n int) []byte {
 	return h.scratch
 }
 
+// Commit drops what comes after the end, as the reactor does.
 func (h *harness) Commit(b []byte) {
-	if !h.closed {
-		h.output = append(h.output, b...)
+	if h.closed || h.over() {
+		return
+	}
+	h.output = append(h.output, b...)
+	if h.tap != nil {
+		h.tap(b)
 	}
 }
+
+// over reports whether the session has ended its connection.
+func (h *harness) over() bool { return h.finished != "" || h.aborted != "" }
 
 func (h *harness) Send(b *reactor.Buffer, n int) {
 	h.Commit(b.Bytes[:n])
@@ -316,6 +327,10 @@ func (h *harness) Send(b *reactor.Buffer, n int) {
 }
 
 func (h *harness) Queued() int { return len(h.output) }
+
+func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
+
+func (h *harness) Admit() { h.admitted = true }
 
 func (h *harness) Share() int { return h.share }
 

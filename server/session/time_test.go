@@ -11,7 +11,7 @@ import (
 	"ftpd/server/storage/local"
 )
 
-func storeOf(t *testing.T, root string) storage.Storage {
+func storeOf(t testing.TB, root string) storage.Storage {
 	t.Helper()
 	store, err := local.Open(root, local.Options{NoSync: true})
 	if err != nil {
@@ -75,6 +75,23 @@ func TestIdleTimeout(t *testing.T) {
 	}
 	if f := h.frames(); len(f) != 1 || f[0].Opcode != protocol.OpGoaway {
 		t.Errorf("the last words are %v", names(f))
+	}
+}
+
+// TestIdleTimeoutOfSlowFrame sends a frame by one byte at a time: no request is in flight
+// before it is whole, so that it does not help.
+func TestIdleTimeoutOfSlowFrame(t *testing.T) {
+	for _, sent := range [][]byte{nil, protocol.Append(nil, 1, protocol.Stat{Path: "."})} {
+		h := greeted(t, timeouts)
+		h.exchange(sent)
+		frame := protocol.Append(nil, 2, protocol.Stat{Path: strings.Repeat("x", 3000)})
+		for i := range 700 {
+			h.feed(frame[i : i+1])
+			h.pass(time.Second)
+		}
+		if h.finished != "idle timeout" {
+			t.Errorf("closed for %q", h.finished)
+		}
 	}
 }
 

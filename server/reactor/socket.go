@@ -35,6 +35,32 @@ func Listen(address netip.AddrPort) (fd int, bound netip.AddrPort, err error) {
 	return fd, bound, nil
 }
 
+// ErrNotListening is returned by Inherit.
+var ErrNotListening = errors.New("this is no TCP socket that listens")
+
+// Inherit takes over a socket that another program has opened, and returns where it
+// listens. After an error it is as it was.
+func Inherit(fd int) (netip.AddrPort, error) {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockopt", err)
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockopt", err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	address := fromSockaddr(sa)
+	if kind != unix.SOCK_STREAM || listening == 0 || !address.IsValid() {
+		return netip.AddrPort{}, ErrNotListening
+	}
+	unix.CloseOnExec(fd)
+	return address, os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
+}
+
 func bindAndListen(fd int, address netip.AddrPort) (netip.AddrPort, error) {
 	// Without it a restarted server could not listen while connections of the
 	// old one are in TIME_WAIT (socket(7)).
@@ -102,8 +128,18 @@ type transport interface {
 	// Read and Write never block: they return errWouldBlock instead.
 	Read(p []byte) (int, error)
 	Write(p []byte) (int, error)
+	// Flush writes what Write has taken and keeps.
+	Flush() error
+	// Unsent returns how many bytes that is.
+	Unsent() int
+	// More reports whether Read may find what the selector does not tell of.
+	More() bool
+	// Farewell adds the transport's own last words, once.
+	Farewell()
 	// CloseWrite tells the peer that no more comes.
 	CloseWrite() error
+	// Release gives back what is held. Nothing but the descriptor is used after it.
+	Release()
 }
 
 var errWouldBlock = errors.New("operation would block")
@@ -118,6 +154,16 @@ func (t *plain) Read(p []byte) (int, error) {
 func (t *plain) Write(p []byte) (int, error) {
 	return retry(unix.Write, int(t.fd), p)
 }
+
+func (*plain) Flush() error { return nil }
+
+func (*plain) Unsent() int { return 0 }
+
+func (*plain) More() bool { return false }
+
+func (*plain) Farewell() {}
+
+func (*plain) Release() {}
 
 func (t *plain) CloseWrite() error {
 	return unix.Shutdown(int(t.fd), unix.SHUT_WR)

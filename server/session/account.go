@@ -94,6 +94,9 @@ type Account struct {
 // anything happens on them. Any goroutine may call it.
 func (a *Account) Revoke() { a.revoked.Store(true) }
 
+// Revoked reports whether Revoke was called.
+func (a *Account) Revoked() bool { return a.revoked.Load() }
+
 // Attempt is a login to be decided. What it holds is the gate's only until Login
 // returns.
 type Attempt struct {

@@ -227,7 +227,7 @@ func TestLoginThatCannotBe(t *testing.T) {
 		o.Login = &test.login
 		_, err := Dial(t.Context(), "host", &o)
 		d.running.Wait()
-		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) || d.count != 1 {
+		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) || errors.Is(err, ErrNetwork) || d.count != 1 {
 			t.Errorf("%s: %v, after %d connections", test.name, err, d.count)
 		}
 	}

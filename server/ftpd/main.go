@@ -89,7 +89,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}
-	defer reloadOnHangup(s, config.Logger)()
+	defer reloadOnHangup(config.Logger, s.Reload)()
 	defer context.AfterFunc(c.Context, func() {
 		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
 		s.Shutdown()

@@ -133,23 +133,9 @@ type LoginError struct {
 // Error returns the cause.
 func (e *LoginError) Error() string { return e.Cause }
 
-// need is which permissions a request needs: some always, more where it has a flag.
-type need struct {
-	always Permissions
-	flag   protocol.Flags
-	more   Permissions
-}
-
-func (n need) of(flags protocol.Flags) Permissions {
-	if flags&n.flag != 0 {
-		return n.always | n.more
-	}
-	return n.always
-}
-
 // permit is the one place where a request is measured against what its account may
 // do. Nothing has been touched by then.
-func (s *Session) permit(op protocol.Opcode, flags protocol.Flags) error {
+func (s *Session) permit(op protocol.Opcode) error {
 	switch {
 	case s.login != nil:
 		return protocol.Errorf(protocol.Auth, "a login is under way; wait for its OK")
@@ -159,7 +145,7 @@ func (s *Session) permit(op protocol.Opcode, flags protocol.Flags) error {
 	case s.account == nil:
 		return protocol.Errorf(protocol.Auth, "this server wants a login first")
 	}
-	if missing := needs[op].of(flags) &^ s.account.Allow; missing != 0 {
+	if missing := needs[op] &^ s.account.Allow; missing != 0 {
 		return protocol.Errorf(protocol.Permission, "%s needs a permission that %s lacks: %s", op, s.account.title(), missing)
 	}
 	return nil

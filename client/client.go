@@ -101,7 +101,7 @@ func open(ctx, limited context.Context, raw net.Conn, address string, options *O
 	in := newReceiver(nc)
 	server, err := greet(limited, in, address, options)
 	if err == nil {
-		err = enter(ctx, in, server, options)
+		err = enter(ctx, in, server, options, limits)
 	}
 	if err != nil {
 		return nil, err

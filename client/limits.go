@@ -34,6 +34,9 @@ type limits struct {
 	// there. A server gives up on a silent one after a minute, whatever this
 	// side's timeout is.
 	pingAfter time.Duration
+	// typing is how long a connection is kept while a password is typed, for a server
+	// waits for a login only so long. After that another is dialled.
+	typing time.Duration
 	// closeWait bounds what Close waits for.
 	closeWait time.Duration
 	// bulkTurn is how long a worker may take for a batch of small files before it
@@ -54,6 +57,7 @@ func defaultLimits() limits {
 		patience:      100 * time.Millisecond,
 		patienceAlone: 10 * time.Second,
 		pingAfter:     20 * time.Second,
+		typing:        2 * time.Second,
 		closeWait:     5 * time.Second,
 		bulkTurn:      time.Millisecond,
 		lastWords:     time.Second,

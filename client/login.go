@@ -38,15 +38,11 @@ type login struct {
 	secret []byte // once it was asked for
 }
 
-// patience is how long a connection is kept while a password is typed: servers wait
-// for a login only so long. After that another is dialled.
-const patience = 2 * time.Second
-
 // errAskedLong is that typing the password took longer.
 var errAskedLong = errors.New("the password was typed while the server waited")
 
 // password returns the password, which it asks for the first time; that may take long.
-func (l *login) password(ctx context.Context) ([]byte, error) {
+func (l *login) password(ctx context.Context, typing time.Duration) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.secret != nil {
@@ -58,7 +54,7 @@ func (l *login) password(ctx context.Context) ([]byte, error) {
 		return nil, localError("password", "", err)
 	}
 	l.secret = append([]byte{}, secret...)
-	if time.Since(began) > patience {
+	if time.Since(began) > typing {
 		return nil, errAskedLong
 	}
 	return l.secret, nil
@@ -70,16 +66,17 @@ type entrance struct {
 	in      *receiver
 	address string
 	timeout time.Duration // of each attempt; 0 is never
+	typing  time.Duration // see limits
 	last    uint32        // number of the last attempt
 }
 
 // enter logs in, if somebody is to.
-func enter(ctx context.Context, in *receiver, server Server, options *Options) error {
+func enter(ctx context.Context, in *receiver, server Server, options *Options, limits limits) error {
 	l := options.login
 	if l == nil {
 		return nil
 	}
-	e := &entrance{login: l, in: in, address: server.Address, timeout: options.DialTimeout}
+	e := &entrance{login: l, in: in, address: server.Address, timeout: options.DialTimeout, typing: limits.typing}
 	switch {
 	case !protocol.ValidUser(l.User):
 		return e.errorf(protocol.Invalid, "the name of a user has 1 to %d bytes of UTF-8, and no control characters", protocol.MaxUser)
@@ -118,7 +115,7 @@ func (e *entrance) try(ctx context.Context) error {
 	if !secure && !e.PlainPassword && !e.isLocal() {
 		return e.errorf(protocol.Auth, "a password is not sent to another machine outside TLS, where everybody on the way could read it")
 	}
-	secret, err := e.password(ctx)
+	secret, err := e.password(ctx, e.typing)
 	if err != nil {
 		return err
 	}

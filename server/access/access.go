@@ -37,9 +37,11 @@ type Gate struct {
 	anonymous *session.Account // nil where everybody must log in
 	derive    func(c cost, salt, password []byte, n int) []byte
 
-	mu       sync.Mutex
-	users    map[string]*entry
-	dummy    phc // what the password of an unknown user is compared with
+	mu    sync.Mutex
+	users map[string]*entry
+	dummy phc // what the password of an unknown user is compared with
+
+	failing  sync.Mutex // of its own, for the loop takes it
 	failures *failures
 }
 
@@ -137,8 +139,8 @@ func (g *Gate) Anonymous() *session.Account { return g.anonymous }
 
 // Admit is part of session.Gate.
 func (g *Gate) Admit(peer netip.Addr, now time.Time) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.failing.Lock()
+	defer g.failing.Unlock()
 	left := g.failures.refused(peer, now)
 	if left == 0 {
 		return nil

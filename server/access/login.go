@@ -62,10 +62,10 @@ func (g *Gate) wrongKey(user *entry, attempt session.Attempt) string {
 
 // failed counts a failure.
 func (g *Gate) failed(attempt session.Attempt, cause string) error {
-	g.mu.Lock()
+	g.failing.Lock()
 	count, delay := g.failures.add(attempt.Peer, attempt.Now)
 	refused := g.failures.refused(attempt.Peer, attempt.Now)
-	g.mu.Unlock()
+	g.failing.Unlock()
 	if refused > 0 {
 		g.options.Logger.Warn("address refused", "address", site(attempt.Peer), "failures", count, "for", refused)
 	}

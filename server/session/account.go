@@ -94,6 +94,9 @@ type Account struct {
 // anything happens on them. Any goroutine may call it.
 func (a *Account) Revoke() { a.revoked.Store(true) }
 
+// Revoked reports whether Revoke was called.
+func (a *Account) Revoked() bool { return a.revoked.Load() }
+
 // Attempt is a login to be decided. What it holds is the gate's only until Login
 // returns.
 type Attempt struct {
@@ -130,30 +133,16 @@ type LoginError struct {
 // Error returns the cause.
 func (e *LoginError) Error() string { return e.Cause }
 
-// need is which permissions a request needs: some always, more where it has a flag.
-type need struct {
-	always Permissions
-	flag   protocol.Flags
-	more   Permissions
-}
-
-func (n need) of(flags protocol.Flags) Permissions {
-	if flags&n.flag != 0 {
-		return n.always | n.more
-	}
-	return n.always
-}
-
 // permit is the one place where a request is measured against what its account may
 // do. Nothing has been touched by then.
-func (s *Session) permit(op protocol.Opcode, flags protocol.Flags) error {
+func (s *Session) permit(op protocol.Opcode) error {
 	switch {
 	case s.login != nil:
 		return protocol.Errorf(protocol.Auth, "a login is under way; wait for its OK")
 	case s.account == nil:
 		return protocol.Errorf(protocol.Auth, "this server wants a login first")
 	}
-	if missing := needs[op].of(flags) &^ s.account.Allow; missing != 0 {
+	if missing := needs[op] &^ s.account.Allow; missing != 0 {
 		return protocol.Errorf(protocol.Permission, "%s needs a permission that %s lacks: %s", op, s.account.title(), missing)
 	}
 	return nil

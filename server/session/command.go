@@ -59,24 +59,24 @@ func (j *commandJob) finish(s *Session) {
 // begin gives a new request its place among those in flight and makes a Path
 // of what the client named. A path that is not allowed, or a session that takes
 // nothing new, or an account that may not, is the request's failure.
-func (s *Session) begin(e entry, flags protocol.Flags, r request) (storage.Path, error) {
+func (s *Session) begin(e entry, r request) (storage.Path, error) {
 	s.add(e.id, r)
 	if s.state == draining {
 		return "", errTakesNoMore
 	}
-	if err := s.permit(e.op, flags); err != nil {
+	if err := s.permit(e.op); err != nil {
 		return "", err
 	}
 	return storage.ParsePath(e.path)
 }
 
 // command begins a request that run answers on a lane of the pool.
-func (s *Session) command(c *command, flags protocol.Flags, lane reactor.Lane, run func(in storage.Storage, path storage.Path) (protocol.Message, error)) error {
+func (s *Session) command(c *command, lane reactor.Lane, run func(in storage.Storage, path storage.Path) (protocol.Message, error)) error {
 	if err := s.admit(c.id); err != nil {
 		return err
 	}
 	c.started = s.now
-	path, err := s.begin(c.entry, flags, c)
+	path, err := s.begin(c.entry, c)
 	if err != nil {
 		c.release()
 		s.fail(c.entry, err)
@@ -89,7 +89,7 @@ func (s *Session) command(c *command, flags protocol.Flags, lane reactor.Lane, r
 
 func (s *Session) stat(id uint32, m protocol.Stat) error {
 	c := &command{entry: entry{id: id, op: protocol.OpStat, path: m.Path}}
-	return s.command(c, m.Flags, reactor.Quick, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Quick, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
 		info, err := in.Stat(path, m.Flags&protocol.StatNoFollow == 0)
 		return meta(info), err
 	})
@@ -97,7 +97,7 @@ func (s *Session) stat(id uint32, m protocol.Stat) error {
 
 func (s *Session) mkdir(id uint32, m protocol.Mkdir) error {
 	c := &command{entry: entry{id: id, op: protocol.OpMkdir, path: m.Path}}
-	return s.command(c, m.Flags, reactor.Commit, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Commit, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
 		err := in.Mkdir(path, m.Mode, m.Flags&protocol.MkdirParents != 0)
 		return protocol.OK{Count: 1}, err
 	})
@@ -107,7 +107,7 @@ func (s *Session) remove(id uint32, m protocol.Remove) error {
 	c := &command{entry: entry{id: id, op: protocol.OpRemove, path: m.Path}}
 	var ctx context.Context
 	ctx, c.stop = context.WithCancel(s.context())
-	return s.command(c, m.Flags, reactor.Slow, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Slow, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
 		n, err := in.Remove(ctx, path, m.Flags&protocol.RemoveRecursive != 0)
 		return protocol.OK{Count: uint64(n)}, err
 	})
@@ -116,7 +116,7 @@ func (s *Session) remove(id uint32, m protocol.Remove) error {
 func (s *Session) rename(id uint32, m protocol.Rename) error {
 	c := &command{entry: entry{id: id, op: protocol.OpRename, path: m.From}}
 	to, err := storage.ParsePath(m.To)
-	return s.command(c, m.Flags, reactor.Commit, func(in storage.Storage, from storage.Path) (protocol.Message, error) {
+	return s.command(c, reactor.Commit, func(in storage.Storage, from storage.Path) (protocol.Message, error) {
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func (s *Session) get(id uint32, m protocol.Get) error {
 		return err
 	}
 	g := &get{entry: entry{id: id, op: protocol.OpGet, path: m.Path, started: s.now}, request: m}
-	path, err := s.begin(g.entry, m.Flags, g)
+	path, err := s.begin(g.entry, g)
 	if err != nil {
 		s.fail(g.entry, err)
 		return nil

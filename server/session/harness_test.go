@@ -44,6 +44,7 @@ type harness struct {
 	limits      []*reactor.Bucket
 	handshaking bool
 	admitted    bool
+	exporter    []byte // inside TLS; nil is plain
 	finished    reactor.Reason
 	aborted     reactor.Reason
 	closed      bool
@@ -72,11 +73,17 @@ func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...o
 	for _, o := range options {
 		o(&config)
 	}
+	return opened(t, session.NewFactory(config), root, store, reactor.Peer{Address: netip.MustParseAddrPort("192.0.2.1:5")})
+}
+
+// opened returns a harness of a new connection.
+func opened(t testing.TB, factory *session.Factory, root string, store storage.Storage, peer reactor.Peer) *harness {
+	t.Helper()
 	h := &harness{t: t, root: root, store: store, now: time.Unix(1_700_000_000, 0), lent: map[*reactor.Buffer]bool{}, share: 32 << 20}
 	h.moved = h.now
 	h.replies = protocol.NewDecoder(protocol.Server)
 	h.replies.Attach(make([]byte, protocol.BlockBuffer))
-	h.session = session.NewFactory(config).Session(reactor.Peer{Address: netip.MustParseAddrPort("192.0.2.1:5")})
+	h.session = factory.Session(peer)
 	h.session.Open(h.now, h)
 	t.Cleanup(h.close)
 	return h
@@ -335,9 +342,9 @@ func (h *harness) Admit() { h.admitted = true }
 
 func (h *harness) Handshaking() bool { return h.handshaking }
 
-func (h *harness) Secure() bool { return false }
+func (h *harness) Secure() bool { return h.exporter != nil }
 
-func (h *harness) Exporter(string) ([]byte, bool) { return nil, false }
+func (h *harness) Exporter(string) ([]byte, bool) { return h.exporter, h.exporter != nil }
 
 func (h *harness) Share() int { return h.share }
 

@@ -70,7 +70,7 @@ func (s *Session) list(id uint32, m protocol.List) error {
 		entry:     entry{id: id, op: protocol.OpList, path: m.Path, started: s.now},
 		recursive: m.Flags&protocol.ListRecursive != 0,
 	}
-	path, err := s.begin(l.entry, m.Flags, l)
+	path, err := s.begin(l.entry, l)
 	if err != nil {
 		s.fail(l.entry, err)
 		return nil

@@ -41,16 +41,16 @@ var rows = [...]row{
 
 // needs is indexed by the opcode: which permissions of the account a request takes.
 // What begins no request, and AUTH, take none. (It is no column of rows, for handlers
-// look here.)
-var needs = [...]need{
-	protocol.OpList:   {always: List},
-	protocol.OpStat:   {always: List},
-	protocol.OpGet:    {always: Read},
-	protocol.OpPut:    {always: Write, flag: protocol.PutIfMatch, more: Delete}, // see also put.keeps
-	protocol.OpMkdir:  {always: Write},
-	protocol.OpRemove: {always: Delete},
-	protocol.OpRename: {always: Write | Delete},
-	protocol.OpSum:    {always: Read},
+// look here.) A PUT takes Delete besides where its path is taken: see put.keeps.
+var needs = [...]Permissions{
+	protocol.OpList:   List,
+	protocol.OpStat:   List,
+	protocol.OpGet:    Read,
+	protocol.OpPut:    Write,
+	protocol.OpMkdir:  Write,
+	protocol.OpRemove: Delete,
+	protocol.OpRename: Write | Delete,
+	protocol.OpSum:    Read,
 }
 
 // on makes a handler of frames of one that takes a message.

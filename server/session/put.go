@@ -55,7 +55,7 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 		return err
 	}
 	p := &put{entry: entry{id: id, op: protocol.OpPut, path: m.Path, started: s.now}, request: m}
-	path, err := s.begin(p.entry, m.Flags, p)
+	path, err := s.begin(p.entry, p)
 	if err != nil {
 		p.fail(s, err)
 		return nil

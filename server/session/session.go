@@ -179,7 +179,7 @@ func (s *Session) proceed(now time.Time) {
 	if s.state == closed || s.ended {
 		return
 	}
-	if s.account != nil && s.account.revoked.Load() {
+	if s.account != nil && s.account.Revoked() {
 		s.refuse(errRevoked, reasonRevoked)
 		return
 	}

@@ -35,7 +35,7 @@ func (s *Session) sum(id uint32, m protocol.Sum) error {
 		return err
 	}
 	u := &sum{entry: entry{id: id, op: protocol.OpSum, path: m.Path, started: s.now}}
-	path, err := s.begin(u.entry, 0, u)
+	path, err := s.begin(u.entry, u)
 	switch m.Algorithm {
 	case protocol.XXH3Tree:
 	case protocol.SHA256:

@@ -40,15 +40,16 @@ var arrows = []arrow{
 
 	{
 		from:    "server/ftpd",
-		project: []string{"server", "server/access", "server/confine", "server/session", "server/systemd", "selector", "internal/command"},
+		project: []string{"server", "server/access", "server/confine", "server/identity", "server/session", "server/systemd", "selector", "internal/command"},
 		modules: []string{cli, "golang.org/x/term"},
 		tests:   []string{"..."},
 	},
 	{
 		from:    "server",
-		project: []string{"protocol", "selector", "server/access", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
+		project: []string{"protocol", "selector", "server/access", "server/identity", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
 		tests:   []string{"..."},
 	},
+	{from: "server/identity"},
 	{
 		from:    "server/access",
 		project: []string{"protocol", "server/reactor", "server/session", "server/storage"},
@@ -90,7 +91,7 @@ var arrows = []arrow{
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "client/trust", "protocol", "internal/command", "internal/ownfile"},
-		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term"},
+		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/crypto/ssh", "golang.org/x/crypto/ssh/agent"},
 		tests:   []string{"..."},
 	},
 

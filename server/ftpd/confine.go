@@ -23,6 +23,12 @@ func enter(plan confine.Plan, config server.Config) error {
 	} else {
 		plan.Change = append(plan.Change, config.Root)
 	}
+	if config.Users != "" {
+		plan.Reload = append(plan.Reload, config.Users)
+	}
+	if config.Identity != nil {
+		plan.Reload = append(plan.Reload, config.Identity.Files()...)
+	}
 	_, _ = time.Now().Zone() // has the time zone read, which the log needs
 	report, err := confine.Enter(plan)
 	switch {

@@ -24,11 +24,6 @@ func planOf(c *cli.Context) (plan confine.Plan, err error) {
 	if plan.Mode, err = confine.ParseMode(c.String("confine")); err != nil {
 		return plan, wrong(c, "confine", "%v", err)
 	}
-	for _, name := range []string{"users", "cert", "key"} {
-		if file := c.String(name); file != "" {
-			plan.Reload = append(plan.Reload, file)
-		}
-	}
 	plan.User, err = userOf(c)
 	return plan, err
 }

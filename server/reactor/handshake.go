@@ -117,7 +117,6 @@ func (l *Loop) shake(c *Conn, t *secure) {
 	}
 	c.ignored = true // there may be more
 	c.moved = l.now.Sub(l.epoch)
-	c.in += int64(n)
 	begins := t.handshake.begun.IsZero()
 	if begins && l.scratch[0] != handshakeRecord {
 		l.tellPlain(c)

@@ -102,7 +102,7 @@ func (l *Loop) settle(c *Conn) {
 	}
 	if c.phase == flushing && c.Queued() == 0 && !c.Handshaking() {
 		c.transport.Farewell()
-		if l.write(c); c.Queued() == 0 {
+		if l.write(c); c.phase == flushing && c.Queued() == 0 { // the peer may be gone
 			c.setPhase(lingering)
 		}
 	}

@@ -199,7 +199,10 @@ func (l *Loop) watch(c *Conn) {
 	want := c.interest & selector.Read
 	switch {
 	case c.Handshaking():
-		want = selector.Read
+		want = 0
+		if c.transport.(*secure).wire.room() > 0 {
+			want = selector.Read
+		}
 	case c.eof || c.phase == flushing:
 		want = 0
 	case c.phase == lingering || !c.session.Paused() && !c.starved && !c.queues(input):

@@ -214,6 +214,21 @@ func TestUsersReadAgain(t *testing.T) {
 	eventually(t, "that bob is known", func() bool { return login("bob") == nil })
 }
 
+// TestRootKeepsTheKey: a server that is not root any more does without the key of its
+// identity, which only root may read.
+func TestRootKeepsTheKey(t *testing.T) {
+	state := t.TempDir()
+	d := run(t, given(t), "--user-id", "65534", "--group-id", "65534", "--tls", "--state-dir", state)
+	if info, err := os.Stat(filepath.Join(state, "identity.key")); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key: %v, %v", info, err)
+	}
+	d.signal(syscall.SIGHUP)
+	eventually(t, "the end of reading again", func() bool { return strings.Contains(d.log.String(), "reloaded") })
+	if strings.Contains(d.log.String(), "level=ERROR") {
+		t.Error("it cannot be read again")
+	}
+}
+
 // TestDirectoryOfOthers: what the user may not use is one error, with what to do.
 func TestDirectoryOfOthers(t *testing.T) {
 	if os.Getuid() != 0 {

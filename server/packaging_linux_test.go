@@ -2,6 +2,8 @@ package server
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"ftpd/client"
 )
 
 // unitFile returns the settings of a unit of systemd, each with its values in order.
@@ -214,15 +218,30 @@ func TestContainer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	const password = "correct horse battery staple"
+	if err := os.WriteFile(image+"/password", []byte(password), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	inside := func(variables []string, line ...string) *exec.Cmd {
 		cmd := exec.Command(line[0], line[1:]...)
 		cmd.Dir, cmd.Env = "/", append(strings.Fields(instruction(t, "ENV")), variables...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: image, Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
 		return cmd
 	}
+	if out, err := inside(nil, "/bin/ftpd", "user", "add", "alice", "--password-file", "/password").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	server := inside([]string{"FTPD_LISTEN=127.0.0.1:0"}, words(t, instruction(t, "ENTRYPOINT"))...)
 	d := begin(t, "/srv", server)
-	put(t, dial(t, d.address), "f", "content")
+	c, err := client.Dial(t.Context(), d.address, &client.Options{
+		TLS:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}, // who it is has no say here
+		Login: &client.Login{User: "alice", Password: func(context.Context) ([]byte, error) { return []byte(password), nil }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	put(t, c, "f", "content")
 	if stored, err := os.ReadFile(image + "/srv/f"); err != nil || string(stored) != "content" {
 		t.Errorf("stored is %q, %v", stored, err)
 	}

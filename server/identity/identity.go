@@ -30,6 +30,7 @@ var ErrReadable = errors.New("others may read this key, and so be this server")
 type Identity struct {
 	certificate string // the files
 	key         string
+	own         bool // made by the server, and replaced by nobody
 	current     atomic.Pointer[tls.Certificate]
 }
 
@@ -40,8 +41,20 @@ func Load(certificate, key string) (*Identity, error) {
 	return id, id.Reload()
 }
 
-// Reload reads the files again. On an error what was read before stays in use.
+// Files are those that Reload reads again. An identity that the server has made itself is
+// read once: by a server that was started as root before it is not root any more.
+func (id *Identity) Files() []string {
+	if id.own {
+		return nil
+	}
+	return []string{id.certificate, id.key}
+}
+
+// Reload reads the Files again. On an error what was read before stays in use.
 func (id *Identity) Reload() error {
+	if id.own {
+		return nil
+	}
 	info, err := os.Stat(id.key)
 	if err != nil {
 		return err
@@ -56,9 +69,6 @@ func (id *Identity) Reload() error {
 	id.current.Store(&pair)
 	return nil
 }
-
-// Files returns the names of what Reload reads.
-func (id *Identity) Files() []string { return []string{id.certificate, id.key} }
 
 // Config returns a configuration that always shows the current certificate.
 func (id *Identity) Config() *tls.Config {
@@ -94,7 +104,11 @@ func Own(directory string) (*Identity, error) {
 			return nil, fmt.Errorf("make an identity in %s: %w", directory, err)
 		}
 	}
-	return Load(certificate, key)
+	id, err := Load(certificate, key)
+	if err == nil {
+		id.own = true
+	}
+	return id, err
 }
 
 const validity = 100 * 365 * 24 * time.Hour

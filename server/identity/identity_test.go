@@ -29,6 +29,9 @@ func TestOwn(t *testing.T) {
 	if err != nil || again.Fingerprint() != id.Fingerprint() || !strings.HasPrefix(id.Fingerprint(), "SHA256:") {
 		t.Errorf("%q became %q, %v", id.Fingerprint(), again.Fingerprint(), err)
 	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, ownKey)), id.Reload()); err != nil || len(id.Files()) > 0 {
+		t.Errorf("it is read again: %q, %v", id.Files(), err)
+	}
 	if config := id.Config(); config.MinVersion != tls.VersionTLS13 {
 		t.Errorf("version %x", config.MinVersion)
 	}
@@ -49,6 +52,9 @@ func TestReloadRefuses(t *testing.T) {
 			dir := t.TempDir()
 			id, err := Own(dir)
 			if err != nil {
+				t.Fatal(err)
+			}
+			if id, err = Load(id.certificate, id.key); err != nil { // as if its operator had made it
 				t.Fatal(err)
 			}
 			before := id.Fingerprint()

@@ -68,15 +68,17 @@ var arrows = []arrow{
 	},
 	{from: "server/storage/storagetest", project: []string{"server/storage"}, modules: []string{"github.com/google/go-cmp/cmp"}},
 
+	{from: "client/trust", project: []string{"internal/ownfile"}},
 	{from: "client", project: []string{"protocol"}, modules: []string{unix}, tests: []string{"..."}},
 	{
 		from:    "client/ftpc",
-		project: []string{"client", "protocol", "internal/command"},
+		project: []string{"client", "client/trust", "protocol", "internal/command", "internal/ownfile"},
 		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term"},
 		tests:   []string{"..."},
 	},
 
 	{from: "internal/command", modules: []string{cli}},
+	{from: "internal/ownfile"},
 	{from: "internal/trial"},
 	{from: "internal/trial/trialtest"},
 	{from: "internal/trial/fault", project: []string{"internal/trial", "protocol"}},

@@ -40,7 +40,8 @@ type Client struct {
 // ctx bounds connecting and greeting only. A server that cannot be reached is
 // a *NetworkError, at once, for an address may be mistyped; one that refuses or
 // speaks another protocol is an *Error, once retries are used up where it says
-// that another try may help.
+// that another try may help. One that is not trusted is a *TrustError, and one that
+// speaks TLS where it should not, or the reverse, a *TLSError.
 func Dial(ctx context.Context, address string, o *Options) (*Client, error) {
 	return dialFirst(ctx, address, o.withDefaults(), defaultLimits())
 }
@@ -70,13 +71,31 @@ func dial(ctx context.Context, address string, options *Options, limits limits) 
 	if err != nil {
 		return nil, dialError(ctx, address, err)
 	}
-	in := newReceiver(nc)
-	server, err := greet(limited, in, address, options)
+	c, err := open(limited, nc, address, options, limits)
 	if err != nil {
 		_ = nc.Close() // the first error is the one to tell
 		return nil, dialError(ctx, address, err)
 	}
-	return newConn(in, server, options.Timeout, limits), nil
+	return c, nil
+}
+
+// open makes a connection of what was dialled.
+func open(ctx context.Context, raw net.Conn, address string, options *Options, limits limits) (*conn, error) {
+	nc := raw
+	if options.TLS != nil {
+		var err error
+		if nc, err = secure(ctx, raw, address, options.TLS); err != nil {
+			return nil, err
+		}
+	}
+	in := newReceiver(nc)
+	server, err := greet(ctx, in, address, options)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(in, server, options.Timeout, limits)
+	c.start(raw)
+	return c, nil
 }
 
 // withPort adds the default port where none is given.
@@ -97,7 +116,7 @@ func dialError(ctx context.Context, address string, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return fmt.Errorf("dial %s: %w", printable(address), cause)
 	}
-	if _, said := errors.AsType[*Error](err); said {
+	if _, said := errors.AsType[*Error](err); said || unacceptable(err) {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -149,6 +168,9 @@ func firstFrame(in *receiver) (protocol.Frame, error) {
 		if f, ok, err := in.next(); ok || err != nil {
 			return f, err
 		}
+		if speaksTLS(in.decoder.Bytes()) { // an alert is shorter than a header
+			return protocol.Frame{}, ErrSecureServer
+		}
 		if _, err := in.read(); errors.Is(err, io.EOF) {
 			return protocol.Frame{}, errHungUp
 		} else if err != nil {
@@ -159,6 +181,9 @@ func firstFrame(in *receiver) (protocol.Frame, error) {
 
 // foreign tells a server of another protocol by its first byte.
 func foreign(in *receiver, address string, err error) error {
+	if speaksTLS(in.decoder.Bytes()) {
+		return &TLSError{Address: address, Err: ErrSecureServer}
+	}
 	if came := in.decoder.Bytes(); len(came) > 0 && came[0] != protocol.Version {
 		message := "what answers there is no ftpd server of this version"
 		if line, _, _ := bytes.Cut(came, []byte("\r\n")); bytes.HasPrefix(line, []byte("ftpd: ")) {

@@ -43,7 +43,7 @@ type conn struct {
 	err      error // why dead is closed
 }
 
-// newConn starts the goroutines of a connection that has been greeted.
+// newConn makes a connection of one that has been greeted; start has it work.
 func newConn(in *receiver, server Server, timeout time.Duration, limits limits) *conn {
 	c := &conn{
 		nc:       in.conn,
@@ -61,12 +61,16 @@ func newConn(in *receiver, server Server, timeout time.Duration, limits limits) 
 		pings:    make(map[uint64]chan struct{}),
 	}
 	c.watch.init(c, timeout)
-	if slow, ok := in.conn.(*limitedConn); ok {
+	return c
+}
+
+// start starts the goroutines. raw is what was dialled, below TLS.
+func (c *conn) start(raw net.Conn) {
+	if slow, ok := raw.(*limitedConn); ok {
 		c.watch.slow, slow.moved = true, func() { c.watch.moved(1) }
 	}
 	c.running.Go(c.read)
 	c.running.Go(c.write)
-	return c
 }
 
 // begin gives r a number and a place among the requests in flight; the caller
@@ -315,8 +319,10 @@ func (c *conn) readError(err error) error {
 // write is the writer goroutine. When it cannot go on, the reader ends the
 // connection: the server's own reason may be on its way.
 func (c *conn) write() {
+	defer close(c.sender.ended)
 	err := c.sender.run(c.nc, c.dead, func() { c.watch.moved(1) })
 	if err == nil {
+		c.sayEnd()
 		return
 	}
 	c.mu.Lock()
@@ -324,5 +330,13 @@ func (c *conn) write() {
 	c.mu.Unlock()
 	if c.nc.SetReadDeadline(time.Now().Add(c.limits.lastWords)) != nil {
 		c.fail(&NetworkError{Op: "write", Address: c.address, Err: err})
+	}
+}
+
+// sayEnd ends what is sent so that nobody takes it for cut, where the connection has a
+// way to say that.
+func (c *conn) sayEnd() {
+	if secure, ok := c.nc.(*secureConn); ok && c.cause() == nil {
+		_ = secure.CloseWrite() // the server has had BYE
 	}
 }

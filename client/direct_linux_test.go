@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,20 +46,56 @@ func TestStoreSmall(t *testing.T) {
 				t.Skipf("this file system takes no default ACL: %v", test.skip)
 			}
 			defer syscall.Umask(syscall.Umask(test.umask))
-			dir := openTop(t, test.dir)
-			for _, mode := range []fs.FileMode{0o600, 0o644, 0o666, 0o600, 0o777, 0o444, 0, 0o644} {
-				path := filepath.Join(test.dir, "f")
-				mtime := time.Unix(1e9, 123456789)
-				if err := dir.store("f", []byte("content"), Info{Mode: mode, Mtime: mtime}); err != nil {
-					t.Fatal(err)
-				}
-				info, err := os.Stat(path)
-				if err != nil || info.Mode() != mode || !info.ModTime().Equal(mtime) || info.Size() != 7 {
-					t.Errorf("want %v: %v, %v", mode, info, err)
+			for _, named := range []bool{false, true} {
+				dir := openTop(t, test.dir)
+				dir.direct.named.Store(named)
+				for i, mode := range []fs.FileMode{0o600, 0o644, 0o666, 0o600, 0o777, 0o444, 0, 0o644} {
+					for _, name := range []string{"f", fmt.Sprint("new", named, i)} { // one is replaced
+						storesAs(t, dir, test.dir, name, mode)
+					}
 				}
 			}
 			noParts(t, test.dir)
 		})
+	}
+}
+
+func storesAs(t *testing.T, dir *localDir, path, name string, mode fs.FileMode) {
+	t.Helper()
+	mtime := time.Unix(1e9, 123456789)
+	if err := dir.store(name, []byte("content"), Info{Mode: mode, Mtime: mtime}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(path, name))
+	if err != nil || info.Mode() != mode || !info.ModTime().Equal(mtime) || info.Size() != 7 {
+		t.Errorf("want %v: %v, %v", mode, info, err)
+	}
+}
+
+// Where a file may have no name, none is left of one that failed, and where it may not,
+// each has one; a directory is asked once.
+func TestStoreSmallUnnamed(t *testing.T) {
+	base := t.TempDir()
+	fd, err := openUnnamed(unix.AT_FDCWD, 0o600)
+	if err != nil {
+		t.Skipf("this file system makes no file without a name: %v", err)
+	}
+	_ = unix.Close(fd)
+	dir := openTop(t, base)
+	if err := dir.direct.open(dir.root); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := dir.direct.storeUnnamed("f", []byte("new"), Info{Mode: 0o600}); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	if made, err := dir.direct.storeUnnamed("f", []byte("newer"), Info{Mode: 0o600}); made || err != nil || dir.direct.named.Load() {
+		t.Errorf("of a name that is taken: %t, %v", made, err)
+	}
+	if content, err := os.ReadFile(filepath.Join(base, "f")); string(content) != "new" {
+		t.Errorf("%q, %v", content, err)
+	}
+	if made, err := dir.direct.storeUnnamed("no/where", nil, Info{Mode: 0o600}); made || err != nil || !dir.direct.named.Load() {
+		t.Errorf("of a directory in which it failed: %t, %v", made, err)
 	}
 }
 

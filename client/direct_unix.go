@@ -23,6 +23,8 @@ type direct struct {
 	fd   int      // of file
 	err  error
 
+	named atomic.Bool // a file here needs a name from the start
+
 	// granted and denied are the permissions that new files have been found to get
 	// and not to get: by the umask, or by what the directory prescribes.
 	granted, denied atomic.Uint32
@@ -50,6 +52,9 @@ func (d *localDir) store(name string, content []byte, info Info) error {
 	if err := d.direct.open(d.root); err != nil {
 		return err
 	}
+	if made, err := d.direct.storeUnnamed(name, content, info); made || err != nil {
+		return err
+	}
 	part := partName(name)
 	mode := uint32(info.Mode.Perm())
 	fd, err := unix.Openat(d.direct.fd, part, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
@@ -67,6 +72,36 @@ func (d *localDir) store(name string, content []byte, info Info) error {
 		_ = unix.Unlinkat(d.direct.fd, part, 0) // nothing better can be done
 	}
 	return err
+}
+
+// storeUnnamed makes a file that has no name until it is whole, where the system and the
+// directory allow that. It reports false where they do not, and where the name is taken.
+func (d *direct) storeUnnamed(name string, content []byte, info Info) (made bool, err error) {
+	if d.named.Load() {
+		return false, nil
+	}
+	mode := uint32(info.Mode.Perm())
+	fd, err := openUnnamed(d.fd, mode)
+	if err != nil {
+		d.named.Store(true)
+		return false, nil
+	}
+	if err = d.fill(fd, "", content, mode, info); err != nil {
+		_ = unix.Close(fd) // and nothing is left of it
+		return false, err
+	}
+	linked := linkUnnamed(fd, d.fd, name)
+	err = unix.Close(fd)
+	switch {
+	case linked == nil && err != nil: // what was written did not get there
+		_ = unix.Unlinkat(d.fd, name, 0) // nothing better can be done
+		return false, err
+	case linked == nil:
+		return true, nil
+	case linked != unix.EEXIST:
+		d.named.Store(true)
+	}
+	return false, nil
 }
 
 // fill gives a new file all but its name.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"io/fs"
 	"math"
 	"net"
@@ -19,7 +20,7 @@ type Options struct {
 	// Agent is what the server is told of the program, at most 255 bytes; the
 	// default is "ftpd-client/" and the version.
 	Agent string
-	// DialTimeout bounds connecting and greeting; the default is 10 seconds.
+	// DialTimeout bounds connecting, the handshake of TLS and greeting; the default is 10 seconds.
 	DialTimeout time.Duration
 	// Timeout is how long a connection with open requests may be silent: when
 	// no byte comes or goes for so long, it fails with ErrTimeout. While the
@@ -41,7 +42,12 @@ type Options struct {
 	// are dialled when many files of a tree are under way, or a file of many blocks;
 	// those that cannot be had are done without.
 	Connections int
-	// Dial connects; the default is that of net.Dialer.
+	// TLS, where it is not nil, puts each connection into TLS 1.3 with the protocol's
+	// name (ALPN); ServerName is the address's host unless it says another. How the
+	// server is verified is up to it: a zero one trusts the system's authorities. The
+	// handshake counts for DialTimeout. nil is a plain connection.
+	TLS *tls.Config
+	// Dial connects; the default is that of net.Dialer. TLS is put upon what it returns.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 

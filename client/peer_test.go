@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -31,6 +32,7 @@ type peerOptions struct {
 	chunk    int
 	silent   bool // the script does the greeting
 	limiter  *Limiter
+	tls      *tls.Config // of the peer; nil is plain
 }
 
 // withPeer returns a client that is connected to a peer with a script. The
@@ -48,6 +50,9 @@ func withPeer(t testing.TB, o peerOptions, script func(p *peer)) *Client {
 func dialPeer(t testing.TB, o peerOptions, script func(p *peer)) (*Client, error) {
 	t.Helper()
 	ours, theirs := net.Pipe()
+	if o.tls != nil {
+		theirs = tls.Server(theirs, o.tls)
+	}
 	p := &peer{t: t, conn: theirs, decoder: protocol.NewDecoder(protocol.Client), chunk: o.chunk}
 	p.decoder.Attach(make([]byte, protocol.BlockBuffer))
 	o.options.Dial = func(context.Context, string, string) (net.Conn, error) { return ours, nil }

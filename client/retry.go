@@ -66,7 +66,13 @@ func isLost(err error) bool {
 // for the same reason.
 func endsAll(err error) bool {
 	_, one := errors.AsType[*UnknownError](err)
-	return !one && (isLost(err) || errors.Is(err, ErrShuttingDown))
+	return !one && (isLost(err) || unacceptable(err) || errors.Is(err, ErrShuttingDown))
+}
+
+// unacceptable tells whether an error is that of a server which is not the one, or not of
+// the kind, that was asked for. It will not be another one the next time.
+func unacceptable(err error) bool {
+	return errors.Is(err, ErrTLS) || errors.Is(err, ErrTrust)
 }
 
 // attempt does what a call asks for over a connection, and once more, as often as

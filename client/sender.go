@@ -38,7 +38,7 @@ type sender struct {
 	room    chan struct{} // holds a token when bytes has fallen below sendAhead and somebody waits
 	waiting int           // how many wait for room
 	ready   chan struct{} // holds a token when there may be something to write
-	ended   chan struct{} // closed when run is over
+	ended   chan struct{} // closed by who calls run when the end is written
 }
 
 // newSender returns the queue of a connection on which so many bytes were sent.
@@ -209,7 +209,6 @@ func (s *sender) wrote(batch []piece) {
 // run writes until end is called, dead is closed or a write fails; moved is
 // called after each write.
 func (s *sender) run(conn net.Conn, dead <-chan struct{}, moved func()) error {
-	defer close(s.ended)
 	var batch []piece
 	var vector net.Buffers
 	for {

@@ -82,13 +82,16 @@ func (c *cursor) flag(name string) bool {
 }
 
 // text reads a string behind its 16-bit length.
-func (c *cursor) text(name string, limit int) string {
+func (c *cursor) text(name string, limit int) string { return string(c.bytes(name, limit)) }
+
+// bytes reads bytes behind their 16-bit length; they alias the payload.
+func (c *cursor) bytes(name string, limit int) []byte {
 	n := int(c.uint16())
 	if n > limit {
 		c.fail("has %d bytes of %s, more than %d", n, name, limit)
-		return ""
+		return nil
 	}
-	return string(c.take(n))
+	return c.take(n)
 }
 
 // finish returns the first error, or one if bytes are left over.

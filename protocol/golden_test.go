@@ -95,7 +95,7 @@ func (g *golden) parse(tb testing.TB, line string) {
 // recoders decode a frame of each opcode that has a message, and encode the
 // message again.
 var recoders = map[Opcode]func(Frame) ([]byte, error){
-	OpHello: recode[Hello], OpList: recode[List], OpStat: recode[Stat], OpGet: recode[Get], OpPut: recode[Put],
+	OpHello: recode[Hello], OpAuth: recode[Authenticate], OpList: recode[List], OpStat: recode[Stat], OpGet: recode[Get], OpPut: recode[Put],
 	OpMkdir: recode[Mkdir], OpRemove: recode[Remove], OpRename: recode[Rename], OpSum: recode[Sum],
 	OpCancel: recode[Cancel], OpPing: recode[Ping], OpBye: recode[Bye], OpData: recode[Data], OpEnd: recode[End],
 	OpWelcome: recode[Welcome], OpReady: recode[Ready], OpEntries: recode[Entries], OpMeta: recode[Meta],
@@ -111,7 +111,7 @@ func recode[M any, P Decodable[M]](f Frame) ([]byte, error) {
 }
 
 // reserved reports whether version 1 gives the opcode no message.
-func reserved(op Opcode) bool { return op == OpAuth || op == OpSync }
+func reserved(op Opcode) bool { return op == OpSync }
 
 // received is a frame that has left the decoder's buffer.
 type received struct {

@@ -23,6 +23,15 @@ const (
 	MaxSentence = 1024
 	// MaxPing bounds the opaque payload of PING and PONG.
 	MaxPing = 64
+	// MaxUser bounds the name of a user.
+	MaxUser = 64
+	// MaxSecret bounds a password.
+	MaxSecret = 1024
+	// MaxKey bounds the public key of AUTH: RSA of 8192 bits, the most that
+	// package ssh verifies, takes half of it.
+	MaxKey = 2048
+	// MaxSignature bounds the signature of AUTH.
+	MaxSignature = 2048
 	// MaxFileSize is the largest size and the largest end of a range: what a
 	// signed 64-bit file offset can name (off_t, POSIX sys/types.h).
 	MaxFileSize = math.MaxInt64

@@ -33,6 +33,8 @@ func Decode[M any, P Decodable[M]](f Frame) (m M, err error) {
 		*p, err = p.decode(f)
 	case *Welcome:
 		*p, err = p.decode(f)
+	case *Authenticate:
+		*p, err = p.decode(f)
 	case *Ping:
 		*p, err = p.decode(f)
 	case *Pong:

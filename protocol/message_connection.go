@@ -46,6 +46,10 @@ const (
 	FeatureReadOnly Features = 1 << iota
 	// FeatureDurable says that OK to a PUT means synced to the disk.
 	FeatureDurable
+	// FeatureLogin says that the server has users, and AUTH is answered.
+	FeatureLogin
+	// FeatureNoAnonymous says that a request before AUTH is ERROR auth.
+	FeatureNoAnonymous
 )
 
 // Welcome answers HELLO.

@@ -61,9 +61,16 @@ func goldenTree() Digest {
 	return tree.Sum()
 }
 
+// goldenKey is an ed25519 key as RFC 8709 has it, of 32 bytes that are no point.
+func goldenKey() []byte {
+	return append([]byte("\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"), bytes.Repeat([]byte{0xab}, 32)...)
+}
+
 var messageCases = []messageCase{
 	means("hello", 0, Hello{InFlight: 128, Agent: "ftpc/1.0"}),
 	means("hello-nameless", 0, Hello{InFlight: 1}),
+	means("auth-password", 1, Authenticate{Method: Password, User: "alice", Credential: []byte("open sesame")}),
+	means("auth-key", 1, Authenticate{Method: PublicKey, User: "zoë", Credential: goldenKey(), Signature: []byte("signed")}),
 	means("list", 2, List{Flags: ListRecursive, Path: "album"}),
 	means("list-root", 3, List{}),
 	means("stat", 4, Stat{Flags: StatNoFollow, Path: "album/latest"}),
@@ -179,6 +186,14 @@ func fileMeta(mode uint32, size uint64, target int) Meta {
 	return Meta{Kind: File, Mode: mode, Size: size, Target: text(target)}
 }
 
+func auth(user, secret int) Authenticate {
+	return Authenticate{Method: Password, User: text(user), Credential: make([]byte, secret)}
+}
+
+func authKey(key, signature int) Authenticate {
+	return Authenticate{Method: PublicKey, User: "a", Credential: make([]byte, key), Signature: make([]byte, signature)}
+}
+
 func entry(path int, meta Meta) Entries {
 	return Entries{List: []Entry{{Path: text(path), Meta: meta}}}
 }
@@ -193,6 +208,15 @@ var limitCases = []limitCase{
 	limit("WELCOME block_size", 0, Welcome{InFlight: 1, BlockSize: BlockSize}, Welcome{InFlight: 1, BlockSize: BlockSize + 1}),
 	limit("WELCOME agent", 0, Welcome{InFlight: math.MaxUint16, Features: math.MaxUint32, BlockSize: BlockSize, Agent: text(MaxAgent)},
 		Welcome{InFlight: 1, BlockSize: BlockSize, Agent: text(MaxAgent + 1)}),
+	limit("AUTH user", 1, auth(MaxUser, 0), auth(MaxUser+1, 0)),
+	limit("AUTH no user", 1, auth(1, 0), auth(0, 0)),
+	limit("AUTH user without control characters", 1, Authenticate{Method: Password, User: "\u00a0"}, Authenticate{Method: Password, User: "a\u0085"}),
+	limit("AUTH user of UTF-8", 1, Authenticate{Method: Password, User: "\u00e9"}, Authenticate{Method: Password, User: "\xe9"}),
+	limit("AUTH password", 1, auth(1, MaxSecret), auth(1, MaxSecret+1)),
+	limit("AUTH key", 1, authKey(MaxKey, MaxSignature), authKey(MaxKey+1, 0)),
+	limit("AUTH signature", 1, authKey(0, MaxSignature), authKey(0, MaxSignature+1)),
+	limit("AUTH method", 1, authKey(0, 0), Authenticate{Method: PublicKey + 1, User: "a"}),
+	limit("AUTH no method", 1, auth(1, 0), Authenticate{User: "a"}),
 	limit("LIST path", 1, List{Path: text(MaxPath)}, List{Path: text(MaxPath + 1)}),
 	limit("LIST path of 64 KiB", 1, List{}, List{Path: text(1 << 16)}),
 	limit("STAT path", 1, Stat{Path: text(MaxPath)}, Stat{Path: text(MaxPath + 1)}),

@@ -6,8 +6,7 @@ import "fmt"
 type Opcode uint8
 
 // The opcodes. Requests lie below 0x20, frames of either side from 0x20,
-// replies from 0x40. AUTH and SYNC are reserved: a server answers them with
-// ERROR unsupported.
+// replies from 0x40. SYNC is reserved: a server answers it with ERROR unsupported.
 const (
 	OpHello  Opcode = 0x01
 	OpAuth   Opcode = 0x02
@@ -68,7 +67,7 @@ type opcodeRow struct {
 // opcodes is indexed by the opcode; a row without a name is no opcode.
 var opcodes = [...]opcodeRow{
 	OpHello:  {"HELLO", Client, ofConnection, 0, magicLen + 2 + 2, magicLen + 2 + 2 + MaxAgent},
-	OpAuth:   {"AUTH", Client, ofRequest, 0, 0, MaxControlPayload},
+	OpAuth:   {"AUTH", Client, ofRequest, 0, authMinLen, authMinLen - 1 + MaxUser + MaxKey + 2 + MaxSignature},
 	OpList:   {"LIST", Client, ofRequest, ListRecursive, 2, 2 + MaxPath},
 	OpStat:   {"STAT", Client, ofRequest, StatNoFollow, 2, 2 + MaxPath},
 	OpGet:    {"GET", Client, ofRequest, GetIfMatch, 8 + 8 + 8 + 2, 8 + 8 + 8 + 2 + MaxPath},

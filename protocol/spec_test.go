@@ -230,6 +230,7 @@ func TestSpecLimits(t *testing.T) {
 	same(t, spec, lower(t, map[string]uint64{
 		"BlockSize": BlockSize, "MaxControlPayload": MaxControlPayload, "MaxDataPayload": MaxDataPayload,
 		"MaxPath": MaxPath, "MaxName": MaxName, "MaxAgent": MaxAgent, "MaxSentence": MaxSentence, "MaxPing": MaxPing,
+		"MaxUser": MaxUser, "MaxSecret": MaxSecret, "MaxKey": MaxKey, "MaxSignature": MaxSignature,
 		"MaxFileSize": MaxFileSize, "DefaultInFlight": DefaultInFlight, "DefaultPort": DefaultPort,
 	}, constants(t, "limits.go", "BlockSize")))
 }
@@ -266,6 +267,7 @@ func TestSpecKindsAndFeatures(t *testing.T) {
 	}, constants(t, "message_reply.go", "File")))
 	same(t, features, lower(t, map[string]uint64{
 		"FeatureReadOnly": uint64(FeatureReadOnly), "FeatureDurable": uint64(FeatureDurable),
+		"FeatureLogin": uint64(FeatureLogin), "FeatureNoAnonymous": uint64(FeatureNoAnonymous),
 	}, constants(t, "message_connection.go", "FeatureReadOnly")))
 }
 
@@ -278,7 +280,7 @@ type specField struct {
 // specMessages returns the fields of each message, by opcode name.
 func specMessages(t *testing.T) map[string][]specField {
 	t.Helper()
-	messages := map[string][]specField{"CANCEL": nil, "BYE": nil, "AUTH": {{"reserved", 0, MaxControlPayload}}, "SYNC": {{"reserved", 0, MaxControlPayload}}}
+	messages := map[string][]specField{"CANCEL": nil, "BYE": nil, "SYNC": {{"reserved", 0, MaxControlPayload}}}
 	for _, table := range specTables(t) {
 		if table.columns[0] != "size" {
 			continue
@@ -431,6 +433,8 @@ func TestSpecProse(t *testing.T) {
 	for _, words := range []string{
 		fmt.Sprintf("`% x`", magic),
 		fmt.Sprintf("default port is %d", DefaultPort),
+		fmt.Sprintf("label `%s`", LoginExporter),
+		fmt.Sprintf("%d bytes of keying material", LoginExporterLen),
 		fmt.Sprintf("a header of %d bytes", HeaderLen),
 		fmt.Sprintf("component of more than %d bytes", MaxName),
 		fmt.Sprintf("path field of more than %d bytes", MaxPath),

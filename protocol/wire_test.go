@@ -38,6 +38,9 @@ func TestWireNumbers(t *testing.T) {
 
 		{"File", uint64(File), 1}, {"Directory", uint64(Directory), 2}, {"Symlink", uint64(Symlink), 3}, {"Special", uint64(Special), 4},
 		{"FeatureReadOnly", uint64(FeatureReadOnly), 1}, {"FeatureDurable", uint64(FeatureDurable), 2},
+		{"FeatureLogin", uint64(FeatureLogin), 4}, {"FeatureNoAnonymous", uint64(FeatureNoAnonymous), 8},
+		{"Password", uint64(Password), 1}, {"PublicKey", uint64(PublicKey), 2}, {"LoginExporterLen", LoginExporterLen, 32},
+		{"MaxUser", MaxUser, 64}, {"MaxSecret", MaxSecret, 1024}, {"MaxKey", MaxKey, 2048}, {"MaxSignature", MaxSignature, 2048},
 		{"XXH3Tree", uint64(XXH3Tree), 1}, {"SHA256", uint64(SHA256), 2}, {"SHA256Len", SHA256Len, 32},
 
 		{"BlockSize", BlockSize, 262144}, {"MaxControlPayload", MaxControlPayload, 65536}, {"MaxDataPayload", MaxDataPayload, 262168},

@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"time"
 
+	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/reactor"
 )
 
 // Config is what a server can be told. The zero value serves the current
@@ -19,11 +21,19 @@ type Config struct {
 	Selector selector.Kind // default Auto
 
 	MaxClients       int           // connections at once, default 10,000
+	MaxPerAddress    int           // those of one address, or of one /64 network of IPv6, default any number
+	InFlight         int           // requests that a connection may have in flight, 1 to 65,535, default DefaultInFlight
+	ListDepth        int           // directories in each other that are listed, default 1,000
 	IdleTimeout      time.Duration // without a request in flight, default 15 min
 	HandshakeTimeout time.Duration // from connecting to HELLO, default 10 s
 	StallTimeout     time.Duration // a request in flight and no byte moving for want of the client, default 60 s
 	DrainTimeout     time.Duration // how long Shutdown waits for requests in flight, default 30 s; negative is not at all
 	Memory           int64         // bytes for the buffers of all connections, default 256 MiB, at least 4 MiB
+
+	RateUp          int64 // bytes a second that all clients together may send, at least MinRate; default any number
+	RateDown        int64 // bytes a second that all of them may be sent, likewise
+	AddressRateUp   int64 // what those of one address, or of one /64 network, may send, likewise
+	AddressRateDown int64 // what those may be sent, likewise
 
 	DigestCache   int64         // bytes for the digests of files that do not change, default 32 MiB
 	KeepResumable time.Duration // how long the part of an interrupted upload is kept, default 24 h
@@ -32,6 +42,13 @@ type Config struct {
 	Version    string       // told to clients, default "ftpd"
 	Logger     *slog.Logger // default slog.Default
 }
+
+const (
+	// MinRate is the least that a rate may be, in bytes a second.
+	MinRate = reactor.MinRate
+	// DefaultInFlight is the default of Config.InFlight.
+	DefaultInFlight = protocol.DefaultInFlight
+)
 
 // Durability says what the OK to an upload means.
 type Durability uint8

@@ -58,6 +58,7 @@ func New(config Config) (*Server, error) {
 		NoSync:        config.Durability == None,
 		DigestCache:   config.DigestCache,
 		KeepResumable: config.KeepResumable,
+		ListDepth:     config.ListDepth,
 		Logger:        config.Logger,
 	})
 	if err != nil {
@@ -80,17 +81,23 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
+		InFlight:         config.InFlight,
 		IdleTimeout:      config.IdleTimeout,
 		HandshakeTimeout: config.HandshakeTimeout,
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
-		Selector:     config.Selector,
-		NewSession:   sessions.Session,
-		Logger:       config.Logger,
-		MaxClients:   config.MaxClients,
-		Memory:       config.Memory,
-		DrainTimeout: config.DrainTimeout,
+		Selector:        config.Selector,
+		NewSession:      sessions.Session,
+		Logger:          config.Logger,
+		MaxClients:      config.MaxClients,
+		MaxPerAddress:   config.MaxPerAddress,
+		Memory:          config.Memory,
+		DrainTimeout:    config.DrainTimeout,
+		RateUp:          config.RateUp,
+		RateDown:        config.RateDown,
+		AddressRateUp:   config.AddressRateUp,
+		AddressRateDown: config.AddressRateDown,
 	})
 	if err != nil {
 		return nil, err

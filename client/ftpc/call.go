@@ -20,7 +20,12 @@ import (
 type call struct {
 	*cli.Context
 	out    *console
+	arguments arguments // see Args
+	dir       string    // the value of -d
+	profile   *profile  // that the arguments name; nil where they name none
+
 	client *client.Client // nil until connect
+	server server         // likewise empty
 	begun  time.Time
 
 	limiter *client.Limiter // over all connections; nil without --bwlimit
@@ -57,6 +62,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 			return err
 		}
 		c := &call{Context: ctx, out: out, begun: time.Now(), limiter: limiter}
+		if err := c.readArguments(); err != nil {
+			return err
+		}
 		defer c.close()
 		defer c.summarize()
 		return c.withUnread(do(c))
@@ -86,40 +94,39 @@ func (c *call) connect(arguments ...string) ([]string, error) {
 
 // connectTargets is connect for arguments that may be patterns.
 func (c *call) connectTargets(arguments ...string) ([]target, error) {
-	asked, fallback, err := c.server()
+	asked, fallback, err := c.servers()
 	if err != nil {
 		return nil, err
 	}
-	address, targets, err := resolve(arguments, asked, fallback)
+	on, targets, err := resolve(arguments, asked, fallback)
 	if err != nil {
 		return nil, err
 	}
-	c.out.address = address
 	c.out.given = make(map[string]string, len(targets))
 	for _, t := range targets {
 		c.out.given[cmp.Or(t.path, ".")] = t.given
 	}
-	if c.client, err = client.Dial(c.Context.Context, address, c.options()); err != nil {
+	if err := c.dial(on); err != nil {
 		return nil, err
 	}
 	c.out.readOnly = c.client.Server().ReadOnly
 	return targets, nil
 }
 
-// server returns what --server says, empty without it, and the server to use
-// when nothing else names one.
-func (c *call) server() (asked, fallback string, err error) {
-	fallback = defaultServer
+// servers returns what --server says, without an address where it says nothing, and the
+// server to use when nothing else names one.
+func (c *call) servers() (asked, fallback server, err error) {
+	fallback = server{address: defaultServer}
 	if value := os.Getenv("FTPC_SERVER"); value != "" {
 		if fallback, err = parseServer(value); err != nil && !c.IsSet("server") {
 			if usage, ok := errors.AsType[*command.UsageError](err); ok {
 				usage.Message = "FTPC_SERVER: " + usage.Message
 			}
-			return "", "", err
+			return server{}, server{}, err
 		}
 	}
 	if !c.IsSet("server") {
-		return "", fallback, nil
+		return server{}, fallback, nil
 	}
 	asked, err = parseServer(c.String("server"))
 	return asked, fallback, err

@@ -93,6 +93,9 @@ func isShort(dashed string) bool { return len(dashed) == len("-x") }
 // flagValues are what the value may be of flags that have a few.
 var flagValues = map[string][]string{"progress": progressModes, "links": linkModes, "algo": algorithmNames()}
 
+// argumentValues are what the first argument may be of commands that do not take a path.
+var argumentValues = map[string][]string{"completion": shells, "profile": profileActions}
+
 func flagWords(flags []cli.Flag) []flagWord {
 	var list []flagWord
 	for _, flag := range flags {
@@ -117,9 +120,7 @@ func commandWords(commands []*cli.Command) []commandWord {
 	var list []commandWord
 	for _, c := range commands {
 		w := commandWord{Name: c.Name, Usage: c.Usage, Flags: flagWords(c.Flags)}
-		if c.Name == "completion" {
-			w.Values = shells
-		}
+		w.Values = argumentValues[c.Name]
 		list = append(list, w)
 	}
 	return list

@@ -108,16 +108,16 @@ func endedByServer(err error) *client.Error {
 
 var connectionEnds = []error{
 	context.Canceled, context.DeadlineExceeded, client.ErrTimeout, client.ErrNetwork,
-	client.ErrClosed, client.ErrShuttingDown, client.ErrAuth, client.ErrProtocol,
+	client.ErrClosed, client.ErrShuttingDown, client.ErrAuth, client.ErrProtocol, client.ErrTrust, client.ErrTLS,
 }
 
 func connectionStatus(err error) status {
 	switch {
 	case errors.Is(err, client.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return statusTimeout
-	case errors.Is(err, client.ErrAuth):
+	case errors.Is(err, client.ErrAuth), errors.Is(err, client.ErrTrust):
 		return statusPermission
-	case errors.Is(err, client.ErrProtocol):
+	case errors.Is(err, client.ErrProtocol), errors.Is(err, client.ErrTLS):
 		return statusOther
 	}
 	if remote := endedByServer(err); remote != nil && !remote.Retry {

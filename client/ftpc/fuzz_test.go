@@ -41,7 +41,7 @@ func FuzzSumLine(f *testing.F) {
 // a path, and that no path leads out of the directory its file is got into.
 func FuzzTarget(f *testing.F) {
 	for _, argument := range []string{
-		"a/b", "ftpd://h/a", "ftpd://u@h:1/%2a*", "ftpd://[::1]:1/x", "FTPD://h", "ftpd://u:p@h/", "http://h/", "../x", "ftpd://h/%zz", "a[", "ftpd://h:0/", `..\x`, "/", "ftpd://h/%5B[a-z]",
+		"a/b", "ftpd://h/a", "ftpd://u@h:1/%2a*", "ftpd://[::1]:1/x", "FTPD://h", "ftpd://u:p@h/", "http://h/", "../x", "ftpd://h/%zz", "a[", "ftpd://h:0/", `..\x`, "/", "ftpd://h/%5B[a-z]", "ftpds://%40u%2Fv@h/a",
 	} {
 		f.Add(argument)
 	}
@@ -50,11 +50,11 @@ func FuzzTarget(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got.address != "" {
-			if again, err := parseAddress(got.address); err != nil || again != got.address {
-				t.Fatalf("%q is at %q, which is %q, %v", argument, got.address, again, err)
+		if on := got.server; on.address != "" {
+			if again, err := parseServer(on.url()); err != nil || again != on {
+				t.Fatalf("%q is on %q, which is %+v, %v", argument, on.url(), again, err)
 			}
-		} else if !isURL(argument) && got.path != argument {
+		} else if got.path != argument && !isURL(argument) {
 			t.Fatalf("%q is the path %q", argument, got.path)
 		}
 		if got.pattern != "" && patternOf(got.pattern) == "" {

@@ -43,7 +43,7 @@ func runGet(c *call) error {
 	if err := c.need(1, -1); err != nil {
 		return err
 	}
-	p := place{dir: c.String("dir"), into: c.IsSet("dir"), recursive: c.Bool("recursive")}
+	p := place{dir: c.dir, into: c.IsSet("dir"), recursive: c.Bool("recursive")}
 	remotes, local, err := splitArguments(c.Args().Slice(), p.into)
 	if err != nil {
 		return err

@@ -79,16 +79,14 @@ func unwind(out *console, ended <-chan status) status {
 	}
 }
 
-// defaultServer is where a server listens that was started without flags.
-const defaultServer = "127.0.0.1:2120"
-
 func newApp(out *console) *cli.App {
 	return &cli.App{
 		Name:      "ftpc",
 		Usage:     "get files from an ftpd server, put them there, list them",
 		UsageText: "ftpc [flags] COMMAND [flags] [arguments]",
 		Description: "A path on the server is relative to the directory it serves. In its place a URL,\n" +
-			"ftpd://[user@]host[:port]/path, names the server too. Quoted, *, ?, [a-z] and\n" +
+			"ftpds://[user@]host[:port]/path, or ftpd:// without TLS, names the server too, and so does\n" +
+			"PROFILE:path (ftpc profile --help). Quoted, *, ?, [a-z] and\n" +
 			"[!a-z] match within a name and ** matches across directories. After -- nothing is a flag.",
 		Version:   command.Version(),
 		Writer:    out.stdout,
@@ -105,6 +103,8 @@ func newApp(out *console) *cli.App {
 			sumCommand(out),
 			mirrorCommand(out),
 			pingCommand(out),
+			trustCommand(out),
+			profileCommand(out),
 			completionCommand(out),
 		},
 		Action: func(c *cli.Context) error {
@@ -116,7 +116,7 @@ func newApp(out *console) *cli.App {
 }
 
 func globalFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{
 			Name:        "server",
 			Aliases:     []string{"s"},
@@ -147,7 +147,7 @@ func globalFlags() []cli.Flag {
 			Usage:              "show no progress; errors are still shown",
 			DisableDefaultText: true,
 		},
-	}
+	}, trustFlags()...)
 }
 
 // connectionsFlag is for what moves more than one connection may carry.

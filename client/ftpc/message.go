@@ -159,6 +159,10 @@ func connectionWords(err error, address string) (text, hint string) {
 		return "cannot reach " + address + ": " + visible(root(network).Error()), ""
 	case isNetwork:
 		return "lost the connection to " + address + ": " + visible(root(network).Error()), sameCommand
+	case errors.Is(err, client.ErrTrust):
+		return trustWords(err, address)
+	case errors.Is(err, client.ErrTLS):
+		return tlsWords(err, address)
 	case errors.Is(err, client.ErrShuttingDown):
 		return address + " is shutting down", sameCommand + " later"
 	case errors.As(err, &remote):
@@ -288,7 +292,7 @@ var hints = map[protocol.Code]map[string]string{
 		"mkdir": "-p makes the missing parents too",
 	},
 	protocol.Exists: {
-		"mkdir": "-p is content with a directory that exists",
+		"mkdir": "-p is content with a directory that exists, not with a file",
 	},
 }
 

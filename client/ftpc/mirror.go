@@ -20,7 +20,9 @@ func mirrorCommand(out *console) *cli.Command {
 		ArgsUsage: "[--delete] [-n] SRC DST",
 		Description: "One of the two is a URL of the server; ftpd:///PATH is that of --server. Files are\n" +
 			"copied that are missing in DST, or differ in size or time. A pattern without a slash\n" +
-			"matches a name in any directory, one with a slash the path below SRC.",
+			"matches a name in any directory, one with a slash the path below SRC, and one that ends\n" +
+			"with a slash directories only: --exclude '*' --include '*/' --include '*.txt' takes the\n" +
+			"text files of all directories.",
 		Flags: []cli.Flag{
 			toggle("checksum", "", "compare files of the same size by their content"),
 			toggle("delete", "", "remove what SRC does not have, once everything was copied"),

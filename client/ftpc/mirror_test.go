@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"ftpd/client"
 )
 
 func TestFilter(t *testing.T) {
@@ -10,22 +12,29 @@ func TestFilter(t *testing.T) {
 		exclude, include []string
 		path             string
 		out              bool
+		kind             client.Kind // a file unless it says otherwise
 	}{
-		{nil, nil, "a", false},
-		{[]string{"*.o"}, nil, "a/b.o", true},
-		{[]string{"*.o"}, nil, "a/b.c", false},
-		{[]string{"build"}, nil, "a/build/x/y", true},
-		{[]string{"a/build"}, nil, "a/build/x", true},
-		{[]string{"/a/build/"}, nil, "b/a/build", false},
-		{[]string{"*"}, []string{"[!a]"}, "b", false},
-		{[]string{"*"}, []string{"[!a]"}, "a", true},
-		{[]string{"dir"}, []string{"x"}, "dir/x", true}, // it lies in what is left out
+		{nil, nil, "a", false, client.File},
+		{[]string{"*.o"}, nil, "a/b.o", true, client.File},
+		{[]string{"*.o"}, nil, "a/b.c", false, client.File},
+		{[]string{"build"}, nil, "a/build/x/y", true, client.File},
+		{[]string{"a/build"}, nil, "a/build/x", true, client.File},
+		{[]string{"/a/build/"}, nil, "b/a/build", false, client.File},
+		{[]string{"*"}, []string{"[!a]"}, "b", false, client.File},
+		{[]string{"*"}, []string{"[!a]"}, "a", true, client.File},
+		{[]string{"dir"}, []string{"x"}, "dir/x", true, client.File}, // it lies in what is left out
+		{[]string{"dir/"}, nil, "dir", false, client.File},
+		{[]string{"dir/"}, nil, "dir", true, client.Directory},
+		{[]string{"dir/"}, nil, "a/dir/x", true, client.File},
+		{[]string{"*"}, []string{"*/", "*.txt"}, "a/b", false, client.Directory},
+		{[]string{"*"}, []string{"*/", "*.txt"}, "a/b/c.txt", false, client.File},
+		{[]string{"*"}, []string{"*/", "*.txt"}, "a/b/c.bin", true, client.File},
 	} {
 		f, err := newFilter(c.exclude, c.include)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.leavesOut(c.path); got != c.out {
+		if got := f.leavesOut(c.path, c.kind); got != c.out {
 			t.Errorf("%v but %v: %s is left out: %t", c.exclude, c.include, c.path, got)
 		}
 	}

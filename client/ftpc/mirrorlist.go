@@ -30,7 +30,7 @@ func (m *mirror) listRemote(ctx context.Context, c *comparison, at end) error {
 			return nil
 		case err != nil:
 			return err
-		case m.filter.leavesOut(e.Path):
+		case m.filter.leavesOut(e.Path, e.Kind):
 			m.leaveOut(c, at, e.Path)
 		case e.Err != nil:
 			c.failed(at, e.Path)
@@ -48,8 +48,8 @@ func (m *mirror) listRemote(ctx context.Context, c *comparison, at end) error {
 
 // listLocal does the same for this machine.
 func (m *mirror) listLocal(ctx context.Context, c *comparison, at end) error {
-	selects := func(path string, _ client.Kind) bool {
-		if !m.filter.leavesOut(path) {
+	selects := func(path string, kind client.Kind) bool {
+		if !m.filter.leavesOut(path, kind) {
 			return true
 		}
 		m.leaveOut(c, at, path)

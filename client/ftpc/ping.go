@@ -35,11 +35,11 @@ func runPing(c *call) error {
 	}
 	arguments := c.Args().Slice()
 	for i, argument := range arguments {
-		address, err := parseServer(argument)
+		on, err := c.serverOf(argument)
 		if err != nil {
 			return err
 		}
-		arguments[i] = scheme + address
+		arguments[i] = on.url()
 	}
 	if _, err := c.connect(arguments...); err != nil {
 		return err

@@ -84,7 +84,7 @@ func mirrors(from, to string) string { return "ftpc mirror " + visible(from) + "
 
 // urlOf returns the URL of a path on the server of this command.
 func (c *call) urlOf(remote string) string {
-	return scheme + c.out.address + "/" + (&url.URL{Path: remote}).EscapedPath()
+	return c.server.url() + "/" + (&url.URL{Path: remote}).EscapedPath()
 }
 
 // likely is target without a look: where a copy that failed would have gone.

@@ -42,7 +42,7 @@ func runPut(c *call) error {
 	if err := c.need(1, -1); err != nil {
 		return err
 	}
-	p := place{dir: c.String("dir"), into: c.IsSet("dir"), recursive: c.Bool("recursive")}
+	p := place{dir: c.dir, into: c.IsSet("dir"), recursive: c.Bool("recursive")}
 	locals, remote, err := splitArguments(c.Args().Slice(), p.into)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func runPut(c *call) error {
 	if p.links, err = c.links(); err != nil {
 		return err
 	}
-	if err := checkPut(locals, p); err != nil {
+	if err := c.checkPut(locals, p); err != nil {
 		return err
 	}
 	only, err := c.condition(p)
@@ -109,10 +109,14 @@ func (c *call) condition(p place) (condition, error) {
 }
 
 // checkPut refuses what cannot be meant.
-func checkPut(locals []string, p place) error {
+func (c *call) checkPut(locals []string, p place) error {
 	switch {
 	case slices.ContainsFunc(locals, isURL):
-		return command.Usagef("the files can only be read from this machine")
+		usage := command.Usagef("the files can only be read from this machine")
+		if c.profile != nil {
+			usage.Hint = "./" + c.profile.name + ":... is a file here"
+		}
+		return usage
 	case p.path == dash:
 		return command.Usagef("- is standard input, which nothing can be put to")
 	case areTwoFiles(locals[0], p):

@@ -20,6 +20,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ftpd/client/trust"
+	"ftpd/internal/trial"
 )
 
 // TestMain makes this binary ftpc itself in the scripts, and builds the server
@@ -62,6 +65,9 @@ func fail(err error) int {
 //
 //	serve DIR [FLAG...]       serve DIR until the script ends; sets FTPC_SERVER
 //	silent [TEXT]             listen, say TEXT to who connects, and nothing more; sets FTPC_SERVER
+//	secure NAME [HOST...]     speak TLS in front of the server, at an address that stays, with a
+//	                          new certificate for the hosts, which is stored as NAME; sets
+//	                          SECURE to HOST:PORT and KEY to the fingerprint
 //	status N PROGRAM [ARG...] run a program that must end with status N
 //	bytes NAME TEXT           set a variable to a text with Go's escapes
 //	mode OCTAL FILE...        check the permission bits
@@ -77,6 +83,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
 			e.Setenv("GORACE", raceOptions)
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config"))
+			e.Values[relayKey{}] = new(*trial.SecureRelay)
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -88,6 +96,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":  scriptServe,
 			"silent": scriptSilent,
+			"secure": scriptSecure,
 			"status": scriptStatus,
 			"bytes":  scriptBytes,
 			"mode":   scriptMode,
@@ -168,6 +177,27 @@ func scriptSilent(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}()
 	ts.Setenv("FTPC_SERVER", listener.Addr().String())
+}
+
+// relayKey is where a script's environment keeps the relay of scriptSecure.
+type relayKey struct{}
+
+func scriptSecure(ts *testscript.TestScript, neg bool, args []string) {
+	identity, text, err := trial.NewIdentity(args[1:]...)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o666))
+	relay, ok := ts.Value(relayKey{}).(**trial.SecureRelay)
+	if !ok {
+		ts.Fatalf("a script has no place for its relay")
+	}
+	if *relay == nil {
+		*relay, err = trial.NewSecureRelay(ts.Getenv("FTPC_SERVER"), "ftpd/1", identity)
+		ts.Check(err)
+		ts.Defer((*relay).Close)
+	}
+	(*relay).SetIdentity(identity)
+	ts.Setenv("SECURE", (*relay).Address())
+	ts.Setenv("KEY", string(trust.FingerprintOf(identity.Leaf)))
 }
 
 func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {

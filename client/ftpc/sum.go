@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func sumCommand(out *console) *cli.Command {
 		Name:        "sum",
 		Usage:       "print the digests of files on the server",
 		ArgsUsage:   "[--algo NAME] [--json] PATH... | [--json] --check LIST",
-		Description: "The server computes them. xxh3-tree is what get and put report with --json; the lines of sha256 are those of sha256sum, whose -c takes them, and --check takes its.",
+		Description: "The server computes them. xxh3-tree is what get and put report with --json; the lines of sha256 are those of sha256sum, whose -c takes them, and --check takes its. Of what a pattern matches only the files count: DIR/** in quotes is a whole tree.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "algo", Usage: "compute `NAME`: xxh3-tree, unless told otherwise, or sha256; with --check, take no lines of the other"},
 			&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "compare with the lines in `LIST` that sum has printed; - is standard input"},
@@ -80,6 +81,7 @@ func runSum(c *call) error {
 	if err != nil {
 		return err
 	}
+	sources = slices.DeleteFunc(sources, func(s source) bool { return s.matched && s.kind == client.Directory }) // ** matches them too
 	begun := time.Now()
 	sums := make([]*fileSum, len(sources)) // nil where there is an error
 	err = each(c, indexes(sources), func(ctx context.Context, i int) error {

@@ -7,7 +7,10 @@ import (
 )
 
 func TestParseTarget(t *testing.T) {
-	tests := []struct{ in, address, path, pattern, fails string }{
+	tests := []struct {
+		in, address, user, path, pattern, fails string
+		secure                                  bool
+	}{
 		{in: "a/b", path: "a/b"},
 		{in: "a/*", path: "a/*", pattern: "a/*"},
 		{in: "a/%2A*", path: "a/%2A*", pattern: "a/%2A*"}, // only a URL has %XX
@@ -23,7 +26,11 @@ func TestParseTarget(t *testing.T) {
 		{in: "FTPD://h/a", address: "h:2120", path: "a"},
 		{in: "ftpd://h:99", address: "h:99"},
 		{in: "ftpd://h:99/", address: "h:99"},
-		{in: "ftpd://ann@h/a@b", address: "h:2120", path: "a@b"},
+		{in: "ftpd://ann@h/a@b", address: "h:2120", user: "ann", path: "a@b"},
+		{in: "ftpds://j%C3%B6rg@h/a", address: "h:2120", user: "jörg", secure: true, path: "a"},
+		{in: "FTPDS://h:99", address: "h:99", secure: true},
+		{in: "ftpds:///a", secure: true, path: "a"},
+		{in: "ftpds://", fails: `"" is no server address`},
 		{in: "ftpd://[::1]:99/a", address: "[::1]:99", path: "a"},
 		{in: "ftpd://[::1]/a", address: "[::1]:2120", path: "a"},
 		{in: "ftpd://h/a%20b%2Fc%ff", address: "h:2120", path: "a b/c\xff"},
@@ -42,7 +49,7 @@ func TestParseTarget(t *testing.T) {
 			if diff := cmp.Diff(tt.fails, text(err)); diff != "" {
 				t.Fatal(diff)
 			}
-			if want := (target{tt.in, tt.address, tt.path, tt.pattern}); err == nil && got != want {
+			if want := (target{tt.in, server{tt.address, tt.secure, tt.user}, tt.path, tt.pattern}); err == nil && got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})
@@ -57,7 +64,12 @@ func text(err error) string {
 }
 
 func TestParseServer(t *testing.T) {
-	tests := []struct{ in, want, fails string }{
+	tests := []struct {
+		in, want, fails string
+		on              server
+	}{
+		{in: "ftpds://ann@h", on: server{address: "h:2120", secure: true, user: "ann"}},
+		{in: "ftpd://ann@h/", on: server{address: "h:2120", user: "ann"}},
 		{in: "h", want: "h:2120"},
 		{in: "h:1", want: "h:1"},
 		{in: "::1", want: "[::1]:2120"},
@@ -65,7 +77,6 @@ func TestParseServer(t *testing.T) {
 		{in: "[::1]", want: "[::1]:2120"},
 		{in: "[::1]:5", want: "[::1]:5"},
 		{in: "ftpd://h:7", want: "h:7"},
-		{in: "ftpd://ann@h/", want: "h:2120"},
 		{in: "ftpd://h/a", fails: "ftpd://h/a names a path, not only a server"},
 		{in: "", fails: `"" is no server address`},
 		{in: ":1", fails: `":1" is no server address`},
@@ -75,8 +86,11 @@ func TestParseServer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, err := parseServer(tt.in)
-		if text(err) != tt.fails || err == nil && got != tt.want {
-			t.Errorf("parseServer(%q) = %q, %v, want %q, %s", tt.in, got, err, tt.want, tt.fails)
+		if tt.want != "" {
+			tt.on.address = tt.want
+		}
+		if text(err) != tt.fails || err == nil && got != tt.on {
+			t.Errorf("parseServer(%q) = %+v, %v, want %+v, %s", tt.in, got, err, tt.on, tt.fails)
 		}
 	}
 }
@@ -85,7 +99,8 @@ func TestRefuseForeign(t *testing.T) {
 	tests := map[string]string{
 		"ftp://h/a":     "ftp:// is not supported",
 		"SFTP://h":      "SFTP:// is not supported",
-		"ftpds://h/a":   "ftpds:// is not supported",
+		"ftpds://h/a":   "",
+		"ftps://h/a":    "ftps:// is not supported",
 		"svn+ssh://h":   "svn+ssh:// is not supported",
 		"ftpd://h/a":    "",
 		"FTPD://h/a":    "",
@@ -108,32 +123,48 @@ func TestRefuseForeign(t *testing.T) {
 // The server is that of the flag, of the URLs, of the environment, or the
 // default, and never two of them in one command.
 func TestResolve(t *testing.T) {
-	const fallback = "127.0.0.1:2120"
+	fallback := server{address: "127.0.0.1:2120"}
 	type arguments = []string
 	tests := []struct {
 		name      string
 		arguments arguments
 		asked     string
-		address   string
+		on        string // as --server names it
 		paths     []string
 		fails     string
 	}{
-		{name: "nothing", address: fallback},
-		{name: "path", arguments: arguments{"a"}, address: fallback, paths: []string{"a"}},
-		{name: "flag", arguments: arguments{"a"}, asked: "h:1", address: "h:1", paths: []string{"a"}},
-		{name: "URL", arguments: arguments{"ftpd://h:1/a"}, address: "h:1", paths: []string{"a"}},
+		{name: "nothing", on: "127.0.0.1"},
+		{name: "path", arguments: arguments{"a"}, on: "127.0.0.1", paths: []string{"a"}},
+		{name: "flag", arguments: arguments{"a"}, asked: "h:1", on: "h:1", paths: []string{"a"}},
+		{name: "URL", arguments: arguments{"ftpd://h:1/a"}, on: "h:1", paths: []string{"a"}},
 		{
 			name:      "URLs",
-			arguments: arguments{"ftpd://h:1/a", "ftpd://h:1/b"}, address: "h:1", paths: []string{"a", "b"},
+			arguments: arguments{"ftpd://h:1/a", "ftpd://h:1/b"}, on: "h:1", paths: []string{"a", "b"},
 		},
 		{
 			name:      "flag and URL agree",
-			arguments: arguments{"a", "ftpd://h:1/b"}, asked: "h:1", address: "h:1", paths: []string{"a", "b"},
+			arguments: arguments{"a", "ftpd://h:1/b"}, asked: "h:1", on: "h:1", paths: []string{"a", "b"},
 		},
 		{
 			name:      "URL of the default",
-			arguments: arguments{"a", "ftpd://127.0.0.1/b"}, address: fallback, paths: []string{"a", "b"},
+			arguments: arguments{"a", "ftpd://127.0.0.1/b"}, on: "127.0.0.1", paths: []string{"a", "b"},
 		},
+		{
+			name:      "who names no user leaves that to another",
+			arguments: arguments{"ftpds://h/a", "ftpds://ann@h/b"}, on: "ftpds://ann@h", paths: []string{"a", "b"},
+		},
+		{
+			name:      "two users",
+			arguments: arguments{"ftpds://bob@h/a", "ftpds://ann@h/b"},
+			fails:     "one command has one user, not those of ftpds://bob@h:2120 and ftpds://ann@h:2120",
+		},
+		{
+			name:      "TLS and none",
+			arguments: arguments{"ftpds://h/a", "ftpd://h/b"},
+			fails:     "one command talks to one server, not to ftpds://h:2120 and h:2120",
+		},
+		{name: "no host", arguments: arguments{"ftpds://ann@/a", "b"}, on: "ftpds://ann@127.0.0.1", paths: []string{"a", "b"}},
+		{name: "no host, but a flag", arguments: arguments{"ftpds:///a"}, asked: "h", on: "ftpds://h", paths: []string{"a"}},
 		{
 			name:      "two URLs",
 			arguments: arguments{"ftpd://h/a", "ftpd://i/b"},
@@ -152,18 +183,31 @@ func TestResolve(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			address, targets, err := resolve(tt.arguments, tt.asked, fallback)
+			on, targets, err := resolve(tt.arguments, named(t, tt.asked), fallback)
 			if text(err) != tt.fails {
 				t.Fatalf("error %v, want %q", err, tt.fails)
 			}
 			if err != nil {
 				return
 			}
-			if diff := cmp.Diff(tt.paths, pathsOf(targets)); diff != "" || address != tt.address {
-				t.Errorf("address %s\n%s", address, diff)
+			if diff := cmp.Diff(tt.paths, pathsOf(targets)); diff != "" || on != named(t, tt.on) {
+				t.Errorf("%+v\n%s", on, diff)
 			}
 		})
 	}
+}
+
+// named is a server as --server names it; none is empty.
+func named(t *testing.T, value string) server {
+	t.Helper()
+	if value == "" {
+		return server{}
+	}
+	s, err := parseServer(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestRemoteBase(t *testing.T) {

@@ -59,10 +59,14 @@ func NewRelay(target string) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startRelay(target, listener), nil
+}
+
+func startRelay(target string, listener net.Listener) *Relay {
 	r := &Relay{listener: listener, open: make(map[net.Conn]bool)}
 	r.SetTarget(target)
 	r.running.Go(r.accept)
-	return r, nil
+	return r
 }
 
 // Address returns where the relay listens.

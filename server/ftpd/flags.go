@@ -31,14 +31,13 @@ func application(stdout, stderr io.Writer) *cli.App {
 		Writer:    stdout,
 		ErrWriter: stderr,
 		Action:    func(c *cli.Context) error { return serve(c, stdout, stderr) },
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "root", Value: ".", EnvVars: env("ROOT"), Usage: "serve the directory `DIR`"},
 			&cli.StringFlag{Name: "listen", Value: defaultListen, EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach: there are no users, and nothing is encrypted"},
 			&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"), Usage: "refuse every change"},
 			&cli.StringFlag{Name: "durability", Value: "commit", EnvVars: env("DURABILITY"), Usage: "acknowledge an upload `WHEN`: commit, when it is synced to the disk, or none, before that"},
 			&cli.StringFlag{Name: "selector", Value: "auto", EnvVars: env("SELECTOR"), Usage: "wait for connections with `KIND`: " + selectorNames()},
-			&cli.IntFlag{Name: "max-clients", Value: 10_000, EnvVars: env("MAX_CLIENTS"), Usage: "serve at most `N` connections at once"},
 			duration("idle-timeout", 15*time.Minute, "close a connection after `TIME` without a request; 0 is never"),
 			duration("handshake-timeout", 10*time.Second, "close a connection that has not greeted after `TIME`; 0 is never"),
 			duration("stall-timeout", time.Minute, "close a connection whose client lets a transfer rest for `TIME`; 0 is never"),
@@ -47,17 +46,20 @@ func application(stdout, stderr io.Writer) *cli.App {
 			&cli.IntFlag{Name: "digest-cache", Value: 32, EnvVars: env("DIGEST_CACHE"), Usage: "know the digests of files that do not change in at most `MIB` of memory; 0 is not at all"},
 			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log in `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
-		},
+		}, limitFlags()...),
 	}
 }
 
 func env(name string) []string { return []string{"FTPD_" + name} }
 
+// variable returns what env takes for a flag.
+func variable(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }
+
 func duration(name string, value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{
 		Name:    name,
 		Value:   value,
-		EnvVars: env(strings.ToUpper(strings.ReplaceAll(name, "-", "_"))),
+		EnvVars: env(variable(name)),
 		Usage:   usage,
 	}
 }
@@ -102,10 +104,9 @@ func selectorOf(c *cli.Context) (selector.Kind, error) {
 // configOf makes a configuration of the flags; an error is a wrong value.
 func configOf(c *cli.Context) (server.Config, error) {
 	config := server.Config{
-		Insecure:   c.Bool("insecure"),
-		ReadOnly:   c.Bool("read-only"),
-		MaxClients: c.Int("max-clients"),
-		Version:    command.Version(),
+		Insecure: c.Bool("insecure"),
+		ReadOnly: c.Bool("read-only"),
+		Version:  command.Version(),
 	}
 	var err error
 	if config.Root, err = text(c, "root", "name the directory to serve; . is the current one"); err != nil {
@@ -120,8 +121,8 @@ func configOf(c *cli.Context) (server.Config, error) {
 	if config.Durability, err = server.ParseDurability(c.String("durability")); err != nil {
 		return config, wrong(c, "durability", "%v", err)
 	}
-	if config.MaxClients < 1 {
-		return config, wrong(c, "max-clients", "%d is not at least 1", config.MaxClients)
+	if err = limits(c, &config); err != nil {
+		return config, err
 	}
 	if config.DigestCache, err = digestCache(c); err != nil {
 		return config, err

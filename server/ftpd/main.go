@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,11 +26,6 @@ const (
 )
 
 func main() {
-	// The heap is mostly buffers without pointers, which cost the collector
-	// next to nothing: it may run more often than after each doubling.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 	command.SpareProcessors()
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }

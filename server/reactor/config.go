@@ -15,6 +15,12 @@ type Config struct {
 	NewSession      func(Peer) Session // makes the session of an accepted connection; required
 	Logger          *slog.Logger       // default slog.Default
 	MaxClients      int                // connections at once, default 10,000; one over it is told so by its session
+	MaxPerAddress   int                // those of one address, or of one /64 network of IPv6, default any number
+	Spare           int                // places beyond both in which a connection may log in, see Peer.Spare; default none
+	RateUp          int64              // bytes a second that all clients together may send, at least MinRate; default any number
+	RateDown        int64              // bytes a second that all of them may be sent, likewise
+	AddressRateUp   int64              // what those of one address, or of one /64 network, may send, likewise
+	AddressRateDown int64              // what those may be sent, likewise
 	Memory          int64              // bytes for all buffers together, default 256 MiB, at least 4 MiB
 	ReadBudget      int                // bytes that a round may read, shared among those that have some, default 1 MiB
 	WriteBudget     int                // bytes that a round may write, shared likewise, default 1 MiB
@@ -24,6 +30,7 @@ type Config struct {
 	TransferWorkers int                // goroutines of the transfer lane, default 8
 	CommitWorkers   int                // goroutines of the commit lane, default 512
 	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
+	LoginWorkers    int                // goroutines of the login lane, default 2
 	DrainTimeout    time.Duration      // how long a shutdown waits for what is in flight, default 30 s
 	HoldTimeout     time.Duration      // how long memory may wait for a peer while others wait for memory, default 10 s
 	LingerTimeout   time.Duration      // how long the last words of a connection may take, default 5 s
@@ -44,6 +51,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TransferWorkers, 8)
 	setDefault(&c.CommitWorkers, 512)
 	setDefault(&c.SlowWorkers, max(2, runtime.NumCPU()/2))
+	setDefault(&c.LoginWorkers, 2)
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.HoldTimeout, 10*time.Second)
 	setDefault(&c.LingerTimeout, 5*time.Second)

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -45,7 +44,8 @@ type Conn struct {
 	loop      *Loop
 	session   Session
 	transport transport
-	flow      *flow // nil while there is no output and the connection is open
+	flow      *flow   // nil while there is no output and the connection is open
+	limits    *limits // nil while no bucket holds it back
 	timer     timer
 	moved     time.Duration // after Loop.epoch
 	in, out   int64
@@ -54,6 +54,7 @@ type Conn struct {
 
 	jobs     int32 // on the offload pool
 	phase    phase
+	place    place
 	interest selector.Interest // as registered; 0 is not registered
 	ignored  bool              // input came while the session was paused
 	blocked  bool              // the last write would have blocked
@@ -62,12 +63,6 @@ type Conn struct {
 	touched  bool              // in Loop.touched
 	again    bool              // in Loop.again
 	eof      bool              // the peer sends no more
-}
-
-// Peer is where a connection comes from.
-type Peer struct {
-	Address netip.AddrPort
-	Full    bool // there are as many connections as the server takes, without this one
 }
 
 func (c *Conn) setPhase(next phase) {
@@ -84,6 +79,7 @@ func (c *Conn) enter(p phase) {
 	case open:
 		panic("reactor: a connection is opened once")
 	case flushing:
+		c.leaveLine(input)
 		c.loop.touch(c)
 	case lingering:
 		if err := c.transport.CloseWrite(); err != nil || c.eof {
@@ -93,6 +89,8 @@ func (c *Conn) enter(p phase) {
 		c.loop.timers.set(&c.timer, c.loop.now.Add(c.loop.config.LingerTimeout))
 	case closed:
 		c.loop.timers.remove(&c.timer)
+		c.leaveLine(input)
+		c.leaveLine(output)
 		c.dropOutput()
 		c.loop.dead = append(c.loop.dead, c)
 	}
@@ -240,7 +238,12 @@ func (c *Conn) SetDeadline(t time.Time) {
 }
 
 // Moved is part of Link.
-func (c *Conn) Moved() time.Time { return c.loop.epoch.Add(c.moved) }
+func (c *Conn) Moved() time.Time {
+	if c.queues(input) || c.queues(output) {
+		return c.loop.now
+	}
+	return c.loop.epoch.Add(c.moved)
+}
 
 // Counts is part of Link.
 func (c *Conn) Counts() (in, out int64) { return c.in, c.out }

@@ -17,6 +17,7 @@ var errCrowded = errors.New("the descriptors that are left are for those connect
 // (open(2), POSIX), so that whatever else is open connections below a number
 // leave those from it on to files.
 type ceiling struct {
+	limit  int // from this on the selector takes none; 0 is none
 	fd     int // from this on a connection is told that the server is full; 0 is none
 	beyond int // connections from there on, while they are told
 	most   int // of them at once
@@ -25,7 +26,7 @@ type ceiling struct {
 // newCeiling makes the ceiling of a selector that takes so many descriptors; 0
 // is any number. Package os has raised the process's limit as far as it goes.
 func newCeiling(selectorLimit int) ceiling {
-	c := ceiling{fd: selectorLimit, most: maxReserve}
+	c := ceiling{limit: selectorLimit, fd: selectorLimit, most: maxReserve}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) > math.MaxInt32 {
 		return c
@@ -40,6 +41,9 @@ func newCeiling(selectorLimit int) ceiling {
 
 // above reports whether a connection has no place below the ceiling.
 func (c *ceiling) above(fd int) bool { return c.fd > 0 && fd >= c.fd }
+
+// watchable reports whether the selector takes a descriptor.
+func (c *ceiling) watchable(fd int) bool { return c.limit == 0 || fd < c.limit }
 
 // crowded reports whether nobody else can be told now.
 func (c *ceiling) crowded() bool { return c.beyond > 0 && c.beyond >= c.most }

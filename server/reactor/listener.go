@@ -9,8 +9,13 @@ import (
 	"ftpd/selector"
 )
 
-// acceptBudget bounds the connections accepted in one turn.
-const acceptBudget = 128
+const (
+	// acceptBudget bounds the connections accepted in one turn.
+	acceptBudget = 128
+	// refuseBudget bounds those of them that there is no place for, so that those
+	// inside notice next to nothing of a flood.
+	refuseBudget = 16
+)
 
 // listener is the listening socket. It rests while the process is out of
 // descriptors: a level-triggered selector would report it again and again.
@@ -57,9 +62,13 @@ func (l *listener) expire(now time.Time) {
 }
 
 func (l *listener) accept() {
+	refused := l.loop.stats.refused.Load()
 	for range acceptBudget {
 		if l.fd < 0 {
 			return
+		}
+		if l.loop.stats.refused.Load()-refused >= refuseBudget {
+			break
 		}
 		if l.loop.ceiling.crowded() {
 			l.crowded = true

@@ -24,6 +24,9 @@ type Loop struct {
 	buffers  buffers
 	timers   timers
 	listener listener
+	places   places
+	sites    sites
+	bucket   *Bucket // of all connections; nil is no limit
 
 	now                 time.Time
 	epoch               time.Time // of connections' times
@@ -55,13 +58,14 @@ type Loop struct {
 
 // stats is what other goroutines may see of a loop.
 type stats struct {
-	conns, accepted, jobs, rounds atomic.Int64
+	conns, accepted, refused, jobs, rounds atomic.Int64
 }
 
 // Stats are figures about a loop, each exact at some moment of the last round.
 type Stats struct {
 	Connections int64 // open now
 	Accepted    int64 // since the start
+	Refused     int64 // since the start, for want of a place
 	Jobs        int64 // on the offload pool now
 	Rounds      int64 // of the loop since the start; an idle loop makes none
 	Memory      int64 // bytes of buffers lent now
@@ -77,13 +81,20 @@ func New(listenFD int, config Config) (*Loop, error) {
 	}
 	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), ceiling: newCeiling(s.Kind().Limit()), buffers: buffers{limit: config.Memory}}
 	l.epoch = time.Now()
-	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers}, l.wake)
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers, Login: config.LoginWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}
 	l.trim.owner = trimmer{l}
 	l.pressure.owner = reclaimer{l}
 	l.scratch = make([]byte, MediumBuffer)
+	if config.RateUp > 0 || config.RateDown > 0 {
+		l.bucket = NewBucket(config.RateUp, config.RateDown)
+	}
+	l.sites.loop = l
+	if config.MaxPerAddress > 0 || config.AddressRateUp > 0 || config.AddressRateDown > 0 {
+		l.sites.known = map[netip.Prefix]*site{}
+	}
 	if err := l.listener.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch the listening socket: %w", err), s.Close(), unix.Close(listenFD))
 	}
@@ -98,6 +109,7 @@ func (l *Loop) Stats() Stats {
 	return Stats{
 		Connections: l.stats.conns.Load(),
 		Accepted:    l.stats.accepted.Load(),
+		Refused:     l.stats.refused.Load(),
 		Jobs:        l.stats.jobs.Load(),
 		Rounds:      l.stats.rounds.Load(),
 		Memory:      l.buffers.lent.Load(),
@@ -150,7 +162,13 @@ func (l *Loop) round() error {
 	if err != nil {
 		return fmt.Errorf("select: %w", err)
 	}
-	l.now = time.Now() // 2. the only look at the clock
+	l.step(time.Now()) // 2. the only look at the clock
+	return nil
+}
+
+// step is a round but for the waiting; now is the time for all of it.
+func (l *Loop) step(now time.Time) {
+	l.now = now
 	l.stats.rounds.Add(1)
 	again := l.again
 	l.again = l.resumed[:0]
@@ -170,7 +188,6 @@ func (l *Loop) round() error {
 	l.checkShutdown()
 	l.settleAll() // 8. write, refill, adjust interest
 	l.bury()      // 9. close
-	return nil
 }
 
 func (l *Loop) timeout() time.Duration {
@@ -316,12 +333,16 @@ func (l *Loop) remove(c *Conn) {
 	l.conns[c.index], last.index = last, c.index
 	l.conns[len(l.conns)-1] = nil
 	l.conns = l.conns[:len(l.conns)-1]
+	c.leavePlace()
+	c.leaveSite()
 	l.ceiling.count(int(c.fd), -1)
 	l.listener.makeRoom()
 	l.stats.conns.Store(int64(len(l.conns)))
 }
 
-func (l *Loop) add(fd int, peer netip.AddrPort) {
+// newConn makes a connection of a descriptor, with the buckets of the server and of
+// its site.
+func (l *Loop) newConn(fd int, s *site, where place) *Conn {
 	c := &Conn{
 		loop:  l,
 		fd:    int32(fd),
@@ -330,9 +351,20 @@ func (l *Loop) add(fd int, peer netip.AddrPort) {
 	}
 	c.transport = (*plain)(c)
 	c.timer.owner = c
-	full := len(l.conns) >= l.config.MaxClients || l.ceiling.above(fd)
+	if l.bucket != nil {
+		c.Limit(l.bucket)
+	}
+	if s != nil {
+		c.belong(s)
+	}
+	c.takePlace(where)
 	l.ceiling.count(fd, +1)
-	c.session = l.config.NewSession(Peer{Address: peer, Full: full})
+	return c
+}
+
+// open gives a connection its session.
+func (l *Loop) open(c *Conn, peer Peer) {
+	c.session = l.config.NewSession(peer)
 	l.conns = append(l.conns, c)
 	l.stats.conns.Store(int64(len(l.conns)))
 	l.stats.accepted.Add(1)

@@ -68,7 +68,7 @@ func (j *echoJob) Run() { j.run() }
 func (c *echoConfig) session(peer reactor.Peer) reactor.Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if peer.Full {
+	if peer.Full != reactor.NotFull {
 		c.full++
 	}
 	closed := make(chan reactor.Reason, 1)

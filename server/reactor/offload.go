@@ -26,6 +26,9 @@ const (
 	// Slow is for what takes long by nature: digests of whole files, removal of
 	// trees. Its workers are few, so that they leave processors to the loop.
 	Slow
+	// Login is for passwords, which take memory and time on purpose, and for keys.
+	// Its workers bound both.
+	Login
 	lanes
 )
 

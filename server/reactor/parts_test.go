@@ -177,7 +177,7 @@ func (f jobFunc) Run() { f() }
 
 func TestOffloadLanes(t *testing.T) {
 	woken := make(chan struct{}, 100)
-	o := newOffload([lanes]int{2, 2, 2, 2, 2}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{2, 2, 2, 2, 2, 2}, func() { woken <- struct{}{} })
 	stuck := make(chan struct{})
 	var slow []Job
 	for range 5 { // more than the lane has workers
@@ -211,7 +211,7 @@ func TestOffloadLanes(t *testing.T) {
 
 func TestOffloadPanic(t *testing.T) {
 	woken := make(chan struct{}, 1)
-	o := newOffload([lanes]int{1, 1, 1, 1, 1}, func() { woken <- struct{}{} })
+	o := newOffload([lanes]int{1, 1, 1, 1, 1, 1}, func() { woken <- struct{}{} })
 	o.submit(Quick, completion{job: jobFunc(func() { panic("a bug") })})
 	<-woken
 	batch := o.completed(nil)

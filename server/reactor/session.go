@@ -69,10 +69,16 @@ type Link interface {
 	Again()
 	// SetDeadline sets when Expire is called; the zero time is never.
 	SetDeadline(t time.Time)
-	// Moved returns when a byte was last read or written.
+	// Moved returns when a byte was last read or written. It is now while the
+	// connection waits for a bucket.
 	Moved() time.Time
 	// Counts returns the bytes read and written so far.
 	Counts() (in, out int64)
+	// Limit has the connection share a bucket, besides those that it has.
+	Limit(b *Bucket)
+	// Admit gives a connection in a spare place one inside, beyond what the server
+	// takes, so that the spare one is there for the next administrator.
+	Admit()
 	// Finish writes what is queued and closes then; no input is read.
 	Finish(reason Reason)
 	// Abort closes at the end of the round and drops what is queued.

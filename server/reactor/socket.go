@@ -84,6 +84,19 @@ func tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 }
 
+// narrowBelow is the rate from which on a second's worth of input is more than
+// SO_RCVBUF may ask for (net.core.rmem_max, 208 KiB unless changed; socket(7)).
+const narrowBelow = 200 << 10
+
+// narrow has the kernel hold about a second's worth of input at a low rate. With more
+// the peer would get rid of what it sends at once, and hear nothing until much of it is
+// read: for minutes, in which it cannot tell a slow server from a dead one.
+func narrow(fd int, rate int64) {
+	if rate < narrowBelow {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(max(rate, PageBuffer)))
+	}
+}
+
 // transport is how the bytes of a connection are read and written.
 type transport interface {
 	// Read and Write never block: they return errWouldBlock instead.

@@ -27,11 +27,17 @@ func (l *Loop) read(c *Conn) {
 			c.ignored = true
 			return
 		}
+		allowed := c.allowance(input, budget)
+		if allowed == 0 { // before the session takes memory for what is to come
+			c.ignored = true
+			return
+		}
 		space := c.session.Input(l.now)
 		if len(space) == 0 {
 			c.ignored, c.starved = true, true
 			return
 		}
+		space = space[:min(len(space), allowed)]
 		n, err := c.transport.Read(space)
 		switch {
 		case errors.Is(err, errWouldBlock):
@@ -48,6 +54,7 @@ func (l *Loop) read(c *Conn) {
 		}
 		c.moved = l.now.Sub(l.epoch)
 		c.in += int64(n)
+		c.charge(input, n)
 		c.session.Received(l.now, n)
 		if n < len(space) && !l.edge { // the socket is empty, or has its end left, which is told once more
 			return
@@ -83,7 +90,7 @@ func (l *Loop) settle(c *Conn) {
 	l.write(c)
 	if c.phase == open && c.Queued() < l.config.LowWater {
 		l.guard(c, func() { c.session.Resume(l.now) })
-		if c.Queued() > 0 && !c.blocked {
+		if c.Queued() > 0 && !c.blocked && !c.queues(output) {
 			c.Again() // written in the next round, after the others had their turn
 		}
 	}
@@ -91,20 +98,24 @@ func (l *Loop) settle(c *Conn) {
 		c.setPhase(lingering)
 	}
 	c.rest()
+	c.forgetWait()
 	l.watch(c)
 }
 
-// write writes queued output until it is gone, the socket is full or the
-// budget of the turn is used up.
+// write writes queued output until it is gone, the socket is full, a bucket is
+// empty or the budget of the turn is used up.
 func (l *Loop) write(c *Conn) {
-	c.blocked = false
 	f := c.flow
-	if f == nil {
+	if f == nil || c.blocked { // the selector tells when it is not any more
 		return
 	}
 	for budget := l.writeTurn; f.output.len() > 0 && budget > 0; {
 		b := *f.output.first()
-		n, err := c.transport.Write(b.Bytes[b.sent:min(b.len, b.sent+budget)])
+		allowed := c.allowance(output, min(b.len-b.sent, budget))
+		if allowed == 0 {
+			return
+		}
+		n, err := c.transport.Write(b.Bytes[b.sent : b.sent+allowed])
 		if errors.Is(err, errWouldBlock) {
 			c.blocked = true
 			return
@@ -115,6 +126,7 @@ func (l *Loop) write(c *Conn) {
 		}
 		c.moved = l.now.Sub(l.epoch)
 		c.out += int64(n)
+		c.charge(output, n)
 		f.queued -= n
 		budget -= n
 		if b.sent += n; b.sent == b.len {
@@ -139,7 +151,7 @@ func (l *Loop) watch(c *Conn) {
 	switch {
 	case c.eof || c.phase == flushing:
 		want = 0
-	case c.phase == lingering || !c.session.Paused() && !c.starved:
+	case c.phase == lingering || !c.session.Paused() && !c.starved && !c.queues(input):
 		want = selector.Read
 	case c.ignored:
 		want = 0

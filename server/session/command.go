@@ -58,43 +58,47 @@ func (j *commandJob) finish(s *Session) {
 
 // begin gives a new request its place among those in flight and makes a Path
 // of what the client named. A path that is not allowed, or a session that takes
-// nothing new, is the request's failure.
-func (s *Session) begin(id uint32, raw string, r request) (storage.Path, error) {
-	s.add(id, r)
+// nothing new, or an account that may not, is the request's failure.
+func (s *Session) begin(e entry, flags protocol.Flags, r request) (storage.Path, error) {
+	s.add(e.id, r)
 	if s.state == draining {
-		return "", &protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: "this connection takes no more requests"}
+		return "", errTakesNoMore
 	}
-	return storage.ParsePath(raw)
+	if err := s.permit(e.op, flags); err != nil {
+		return "", err
+	}
+	return storage.ParsePath(e.path)
 }
 
 // command begins a request that run answers on a lane of the pool.
-func (s *Session) command(c *command, lane reactor.Lane, run func(path storage.Path) (protocol.Message, error)) error {
+func (s *Session) command(c *command, flags protocol.Flags, lane reactor.Lane, run func(in storage.Storage, path storage.Path) (protocol.Message, error)) error {
 	if err := s.admit(c.id); err != nil {
 		return err
 	}
 	c.started = s.now
-	path, err := s.begin(c.id, c.path, c)
+	path, err := s.begin(c.entry, flags, c)
 	if err != nil {
 		c.release()
 		s.fail(c.entry, err)
 		return nil
 	}
-	s.offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(path) }})
+	in := s.account.Storage
+	s.offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(in, path) }})
 	return nil
 }
 
 func (s *Session) stat(id uint32, m protocol.Stat) error {
 	c := &command{entry: entry{id: id, op: protocol.OpStat, path: m.Path}}
-	return s.command(c, reactor.Quick, func(path storage.Path) (protocol.Message, error) {
-		info, err := s.config.Storage.Stat(path, m.Flags&protocol.StatNoFollow == 0)
+	return s.command(c, m.Flags, reactor.Quick, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+		info, err := in.Stat(path, m.Flags&protocol.StatNoFollow == 0)
 		return meta(info), err
 	})
 }
 
 func (s *Session) mkdir(id uint32, m protocol.Mkdir) error {
 	c := &command{entry: entry{id: id, op: protocol.OpMkdir, path: m.Path}}
-	return s.command(c, reactor.Commit, func(path storage.Path) (protocol.Message, error) {
-		err := s.config.Storage.Mkdir(path, m.Mode, m.Flags&protocol.MkdirParents != 0)
+	return s.command(c, m.Flags, reactor.Commit, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+		err := in.Mkdir(path, m.Mode, m.Flags&protocol.MkdirParents != 0)
 		return protocol.OK{Count: 1}, err
 	})
 }
@@ -103,8 +107,8 @@ func (s *Session) remove(id uint32, m protocol.Remove) error {
 	c := &command{entry: entry{id: id, op: protocol.OpRemove, path: m.Path}}
 	var ctx context.Context
 	ctx, c.stop = context.WithCancel(s.context())
-	return s.command(c, reactor.Slow, func(path storage.Path) (protocol.Message, error) {
-		n, err := s.config.Storage.Remove(ctx, path, m.Flags&protocol.RemoveRecursive != 0)
+	return s.command(c, m.Flags, reactor.Slow, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
+		n, err := in.Remove(ctx, path, m.Flags&protocol.RemoveRecursive != 0)
 		return protocol.OK{Count: uint64(n)}, err
 	})
 }
@@ -112,11 +116,11 @@ func (s *Session) remove(id uint32, m protocol.Remove) error {
 func (s *Session) rename(id uint32, m protocol.Rename) error {
 	c := &command{entry: entry{id: id, op: protocol.OpRename, path: m.From}}
 	to, err := storage.ParsePath(m.To)
-	return s.command(c, reactor.Commit, func(from storage.Path) (protocol.Message, error) {
+	return s.command(c, m.Flags, reactor.Commit, func(in storage.Storage, from storage.Path) (protocol.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		return protocol.OK{Count: 1}, s.config.Storage.Rename(from, to, storage.RenameOptions{
+		return protocol.OK{Count: 1}, in.Rename(from, to, storage.RenameOptions{
 			NoReplace: m.Flags&protocol.RenameNoReplace != 0,
 			Parents:   m.Flags&protocol.RenameParents != 0,
 		})

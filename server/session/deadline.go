@@ -11,15 +11,20 @@ var zeroTime time.Time
 // deadline has Expire called d from the start of the current quiet time; 0 is
 // never.
 func (s *Session) deadline(d time.Duration) {
-	if d == 0 {
-		s.link.SetDeadline(zeroTime)
-		return
+	t := zeroTime
+	if d > 0 {
+		t = s.lastMoved().Add(d)
 	}
-	s.link.SetDeadline(s.lastMoved().Add(d))
+	s.link.SetDeadline(s.login.sooner(t))
 }
 
-// lastMoved returns when something last happened on this connection.
+// lastMoved returns when something last happened on this connection. Bytes of a frame
+// that does not become whole are nothing where no request is in flight: or one byte now
+// and then would hold a place for ever.
 func (s *Session) lastMoved() time.Time {
+	if s.requests.len() == 0 && s.link.Queued() == 0 && s.decoder.Buffered() > 0 {
+		return s.frameSince
+	}
 	moved := s.started.Add(s.moved)
 	if bytes := s.link.Moved(); bytes.After(moved) {
 		return bytes
@@ -43,6 +48,10 @@ func (s *Session) Expire(now time.Time) {
 	defer s.leave()
 	if s.state == greeting {
 		s.expireGreeting()
+		return
+	}
+	s.expireLogin(now)
+	if s.state == authenticating || s.ended {
 		return
 	}
 	limit := s.quiet()

@@ -37,6 +37,12 @@ var causes = [...]struct {
 	{syscall.ENOMEM, protocol.Busy, true},
 }
 
+// errTakesNoMore is what a request hears that comes after BYE or a shutdown.
+var errTakesNoMore = &protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: "this connection takes no more requests"}
+
+// errRevoked ends the connections of a user that is not what it was.
+var errRevoked = protocol.Errorf(protocol.Auth, "this user was removed or changed; log in again")
+
 var errCancelled = &protocol.RequestError{Code: protocol.Cancelled, Message: "the request was cancelled"}
 
 // errDamaged is no fault of the blocks that came before.

@@ -25,6 +25,7 @@ type get struct {
 	request protocol.Get
 	path    storage.Path
 	phase   getPhase
+	lined   bool         // in opener.waiting
 	file    storage.File // once opened; nil again when its closing is a job's
 	etag    uint64
 	size    uint64 // of the file
@@ -42,7 +43,7 @@ func (s *Session) get(id uint32, m protocol.Get) error {
 		return err
 	}
 	g := &get{entry: entry{id: id, op: protocol.OpGet, path: m.Path, started: s.now}, request: m}
-	path, err := s.begin(id, m.Path, g)
+	path, err := s.begin(g.entry, m.Flags, g)
 	if err != nil {
 		s.fail(g.entry, err)
 		return nil
@@ -89,9 +90,7 @@ func (g *get) succeed(s *Session) {
 
 // over lets go of the file once no job reads it.
 func (g *get) over(s *Session) {
-	if g.phase == getOpening {
-		s.opener.drop(g)
-	}
+	s.opener.drop(g)
 	g.phase = getOver
 	s.dequeue(g)
 	if g.jobs == 0 && g.file != nil {

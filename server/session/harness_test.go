@@ -41,6 +41,8 @@ type harness struct {
 	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
 	again    bool
 	deadline time.Time
+	limits   []*reactor.Bucket
+	admitted bool
 	finished reactor.Reason
 	aborted  reactor.Reason
 	closed   bool
@@ -325,6 +327,10 @@ func (h *harness) Send(b *reactor.Buffer, n int) {
 }
 
 func (h *harness) Queued() int { return len(h.output) }
+
+func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
+
+func (h *harness) Admit() { h.admitted = true }
 
 func (h *harness) Share() int { return h.share }
 

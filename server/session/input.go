@@ -64,6 +64,7 @@ func (s *Session) lendBlock() bool {
 	buffer := s.link.Buffer(s.decoder.Need(), reactor.Bulk)
 	if buffer != nil {
 		s.lend(buffer)
+		s.frameSince = s.now
 	}
 	return buffer != nil
 }
@@ -80,7 +81,6 @@ func (s *Session) lend(buffer *reactor.Buffer) {
 	s.decoder.Attach(buffer.Bytes)
 	s.release(s.input)
 	s.input = buffer
-	s.inputSince = s.now
 }
 
 // borrow gives the decoder memory of the loop until the end of Received; little of
@@ -136,6 +136,9 @@ func (s *Session) letGoOfInput() {
 func (s *Session) Received(now time.Time, n int) {
 	s.enter(now)
 	defer s.leave()
+	if n > 0 && s.decoder.Buffered() == 0 {
+		s.frameSince = now
+	}
 	s.decoder.Advance(n)
 	s.proceed(now)
 	s.giveBack()
@@ -149,7 +152,7 @@ func (s *Session) Holding() time.Time {
 		return since
 	}
 	if s.input != nil && len(s.input.Bytes) > reactor.TinyBuffer && !s.Paused() {
-		since = s.inputSince
+		since = s.frameSince
 	}
 	if s.parked > 0 && (since.IsZero() || s.parkedSince.Before(since)) {
 		since = s.parkedSince
@@ -190,6 +193,7 @@ func (s *Session) step() bool {
 			err = rows[frame.Opcode].handle(s, frame)
 		}
 	}
+	s.frameSince = s.now // what is left is of the next one
 	if err != nil {
 		s.refuse(err, reasonProtocol)
 	}

@@ -17,7 +17,7 @@ func (p *put) join(s *Session) {
 	}
 	p.phase = putOpening
 	p.jobs++
-	s.offload(reactor.Quick, &joinFile{put: p, storage: s.config.Storage})
+	s.offload(reactor.Quick, &joinFile{put: p, storage: s.account.Storage})
 }
 
 // joinFile finds the file of a PUT with JOIN.

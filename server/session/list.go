@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"ftpd/protocol"
 	"ftpd/server/reactor"
@@ -20,6 +21,45 @@ type list struct {
 	count     uint64
 	out       bool // a job is on the pool
 	isOver    bool
+	isOpen    bool // counted in work.listings
+}
+
+// maxListings bounds the listings of a session that are open: each may take dozens of
+// descriptors and hold thousands of names. Others begin when one has ended.
+const maxListings = 8
+
+// listings are those that are open, and those that wait.
+type listings struct {
+	open    int
+	waiting []*list
+}
+
+// begin opens the listing, or has it stand in line.
+func (l *list) begin(s *Session) {
+	if s.listings.open >= maxListings {
+		s.listings.waiting = append(s.listings.waiting, l)
+		return
+	}
+	l.isOpen = true
+	s.listings.open++
+	s.enqueue(l)
+}
+
+// end lets the next listing begin, or gives up the place in line.
+func (l *list) end(s *Session) {
+	if !l.isOpen {
+		if i := slices.Index(s.listings.waiting, l); i >= 0 {
+			s.listings.waiting = slices.Delete(s.listings.waiting, i, i+1)
+		}
+		return
+	}
+	l.isOpen = false
+	s.listings.open--
+	if len(s.listings.waiting) > 0 {
+		next := s.listings.waiting[0]
+		s.listings.waiting = s.listings.waiting[1:]
+		next.begin(s)
+	}
 }
 
 func (s *Session) list(id uint32, m protocol.List) error {
@@ -30,13 +70,13 @@ func (s *Session) list(id uint32, m protocol.List) error {
 		entry:     entry{id: id, op: protocol.OpList, path: m.Path, started: s.now},
 		recursive: m.Flags&protocol.ListRecursive != 0,
 	}
-	path, err := s.begin(id, m.Path, l)
+	path, err := s.begin(l.entry, m.Flags, l)
 	if err != nil {
 		s.fail(l.entry, err)
 		return nil
 	}
 	l.path = path
-	s.enqueue(l)
+	l.begin(s)
 	return nil
 }
 
@@ -53,7 +93,7 @@ func (l *list) wants() int {
 
 func (l *list) produce(s *Session, buffer *reactor.Buffer) {
 	l.out = true
-	s.offload(reactor.Transfer, &listJob{list: l, storage: s.config.Storage, buffer: buffer})
+	s.offload(reactor.Transfer, &listJob{list: l, storage: s.account.Storage, buffer: buffer})
 }
 
 func (l *list) fail(s *Session, err error) {
@@ -66,10 +106,14 @@ func (l *list) fail(s *Session, err error) {
 func (l *list) over(s *Session) {
 	l.isOver = true
 	s.dequeue(l)
-	if !l.out && l.lister != nil {
+	if l.out {
+		return
+	}
+	if l.lister != nil {
 		s.offload(reactor.Quick, &closeLister{l.lister})
 		l.lister = nil
 	}
+	l.end(s)
 }
 
 // listJob makes one ENTRIES frame.

@@ -14,7 +14,7 @@ type row struct {
 
 var (
 	first   = []state{greeting}
-	serving = []state{ready, draining}
+	serving = []state{authenticating, ready, draining}
 )
 
 // rows is indexed by the opcode. A handler's error ends the connection; what
@@ -22,7 +22,7 @@ var (
 // handler here, for its bytes need memory: see stepData.
 var rows = [...]row{
 	protocol.OpHello:  {first, on((*Session).hello)},
-	protocol.OpAuth:   {serving, unsupported},
+	protocol.OpAuth:   {serving, on((*Session).auth)},
 	protocol.OpList:   {serving, on((*Session).list)},
 	protocol.OpStat:   {serving, on((*Session).stat)},
 	protocol.OpGet:    {serving, on((*Session).get)},
@@ -37,6 +37,20 @@ var rows = [...]row{
 	protocol.OpBye:    {serving, on((*Session).bye)},
 	protocol.OpData:   {serving, nil},
 	protocol.OpEnd:    {serving, on((*Session).end)},
+}
+
+// needs is indexed by the opcode: which permissions of the account a request takes.
+// What begins no request, and AUTH, take none. (It is no column of rows, for handlers
+// look here.)
+var needs = [...]need{
+	protocol.OpList:   {always: List},
+	protocol.OpStat:   {always: List},
+	protocol.OpGet:    {always: Read},
+	protocol.OpPut:    {always: Write, flag: protocol.PutIfMatch, more: Delete}, // see also put.keeps
+	protocol.OpMkdir:  {always: Write},
+	protocol.OpRemove: {always: Delete},
+	protocol.OpRename: {always: Write | Delete},
+	protocol.OpSum:    {always: Read},
 }
 
 // on makes a handler of frames of one that takes a message.
@@ -59,7 +73,7 @@ func (s *Session) allowed(op protocol.Opcode) error {
 	return nil
 }
 
-// unsupported answers the opcodes that are reserved.
+// unsupported answers what is reserved.
 func unsupported(s *Session, frame protocol.Frame) error {
 	if err := s.admit(frame.Request); err != nil {
 		return err

@@ -33,15 +33,19 @@ type opener struct {
 
 // add puts a GET in line.
 func (o *opener) add(s *Session, g *get) {
+	g.lined = true
 	o.waiting = append(o.waiting, g)
 	s.enqueue(o)
 }
 
-// drop takes a GET out of line.
+// drop takes a GET out of line, if it is in it.
 func (o *opener) drop(g *get) {
-	if i := slices.Index(o.waiting, g); i >= 0 {
-		o.waiting = slices.Delete(o.waiting, i, i+1)
+	if !g.lined {
+		return // or thousands of others would be looked through for each that ends
 	}
+	g.lined = false
+	i := slices.Index(o.waiting, g)
+	o.waiting = slices.Delete(o.waiting, i, i+1)
 }
 
 // wants is part of producer.
@@ -63,9 +67,10 @@ func (o *opener) produce(s *Session, buffer *reactor.Buffer) {
 			n = i
 		}
 	}
-	job := &openFiles{storage: s.config.Storage, buffer: buffer, files: make([]opened, n)}
+	job := &openFiles{storage: s.account.Storage, buffer: buffer, files: make([]opened, n)}
 	for i, g := range o.waiting[:n] {
 		g.jobs++
+		g.lined = false
 		job.files[i].get = g
 	}
 	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
@@ -78,7 +83,10 @@ func (o *opener) produce(s *Session, buffer *reactor.Buffer) {
 // job started where some wait.
 func (o *opener) back(s *Session, left []*get, slow bool) {
 	o.slow = slow
-	o.waiting = append(left, o.waiting...)
+	for _, g := range left {
+		g.lined = true
+	}
+	o.waiting = slices.Insert(o.waiting, 0, left...)
 	if len(o.waiting) > 0 {
 		s.enqueue(o)
 	}

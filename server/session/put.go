@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 
 	"ftpd/protocol"
@@ -43,6 +44,7 @@ type put struct {
 	spare   []*writeBlock  // that were written, to be used again
 	jobs    int            // out on the pool
 	failure error          // why it failed, until that is answered
+	keeps   bool           // the account may not replace a file
 	keep    bool           // what is staged can be gone on with, and is not removed
 	staged  bool           // counted in Session.staging
 	inLine  bool           // waits to be
@@ -53,12 +55,13 @@ func (s *Session) put(id uint32, m protocol.Put) error {
 		return err
 	}
 	p := &put{entry: entry{id: id, op: protocol.OpPut, path: m.Path, started: s.now}, request: m}
-	path, err := s.begin(id, m.Path, p)
+	path, err := s.begin(p.entry, m.Flags, p)
 	if err != nil {
 		p.fail(s, err)
 		return nil
 	}
 	p.path = path
+	p.keeps = !s.account.Allow.Has(Delete)
 	if m.Flags&protocol.PutJoin != 0 {
 		p.join(s)
 		return nil
@@ -80,7 +83,7 @@ func (p *put) stage(s *Session) {
 	}
 	p.jobs++
 	// It may wait for an earlier one of its source to end.
-	s.offload(reactor.Commit, &createFile{put: p, storage: s.config.Storage})
+	s.offload(reactor.Commit, &createFile{put: p, storage: s.account.Storage})
 }
 
 // maxParked bounds the bytes that wait in memory for END; what comes above it
@@ -260,6 +263,9 @@ func (p *put) fail(s *Session, err error) {
 	p.bytes = p.tree.Size()
 	p.phase = putDiscarding
 	p.failure = err
+	if p.keeps && errors.Is(err, fs.ErrExist) && p.request.Flags&protocol.PutCreateOnly == 0 {
+		p.failure = protocol.Errorf(protocol.Permission, "the path is taken, and to replace a file needs a permission that is lacking: %s", Delete)
+	}
 	p.keep = errors.Is(err, errCancelled) || errors.Is(err, errDamaged)
 	p.letGo(s)
 }
@@ -346,7 +352,7 @@ func (p *put) create(in storage.Storage) (storage.Staging, error) {
 func (p *put) options() (storage.CreateOptions, error) {
 	m := &p.request
 	options := storage.CreateOptions{
-		CreateOnly: m.Flags&protocol.PutCreateOnly != 0,
+		CreateOnly: p.keeps || m.Flags&protocol.PutCreateOnly != 0,
 		Parents:    m.Flags&protocol.PutParents != 0,
 		Size:       -1,
 	}

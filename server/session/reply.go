@@ -48,7 +48,7 @@ func (s *Session) answerError(e entry, err error) {
 	s.served++
 	s.failed++
 	if m.Code == protocol.IO && s.state != closed {
-		s.config.Logger.Warn("request failed", "peer", s.peer, "op", e.op.String(), "path", e.path, "error", err)
+		s.config.Logger.Warn("request failed", append(s.who(), "op", e.op.String(), "path", e.path, "error", err)...)
 	}
 	s.log(e, m.Code.String())
 	reply(s, e.id, m)
@@ -56,8 +56,8 @@ func (s *Session) answerError(e entry, err error) {
 
 func (s *Session) log(e entry, result string) {
 	if s.config.Logger.Enabled(context.Background(), slog.LevelDebug) {
-		s.config.Logger.Debug("request", "peer", s.peer, "request", e.id, "op", e.op.String(), "path", e.path,
-			"result", result, "bytes", e.bytes, "duration", s.now.Sub(e.started).Round(time.Microsecond))
+		s.config.Logger.Debug("request", append(s.who(), "request", e.id, "op", e.op.String(), "path", e.path,
+			"result", result, "bytes", e.bytes, "duration", s.now.Sub(e.started).Round(time.Microsecond))...)
 	}
 }
 

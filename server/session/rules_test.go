@@ -423,12 +423,17 @@ func TestManyOpenSmallPuts(t *testing.T) {
 }
 
 func TestFullServer(t *testing.T) {
-	h := newHarness(t)
-	full := session.NewFactory(session.Config{Logger: slog.New(slog.DiscardHandler)}).Session(reactor.Peer{Full: true})
-	full.Open(h.now, h)
-	m := decode[protocol.Error](t, h.frames()[0])
-	if m.Code != protocol.Busy || !m.Retry || h.finished != "too many clients" {
-		t.Errorf("a full server says %+v and closes for %q", m, h.finished)
+	for why, reason := range map[reactor.Full]reactor.Reason{
+		reactor.ServerFull:  "too many clients",
+		reactor.AddressFull: "too many from one address",
+	} {
+		h := newHarness(t)
+		full := session.NewFactory(session.Config{Logger: slog.New(slog.DiscardHandler)}).Session(reactor.Peer{Full: why})
+		full.Open(h.now, h)
+		m := decode[protocol.Error](t, h.frames()[0])
+		if m.Code != protocol.Busy || !m.Retry || !strings.Contains(m.Message, "again in 10s") || h.finished != reason {
+			t.Errorf("%s: a full server says %+v and closes for %q", reason, m, h.finished)
+		}
+		full.Closed(h.now, h.finished)
 	}
-	full.Closed(h.now, h.finished)
 }

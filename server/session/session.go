@@ -28,6 +28,9 @@ type Config struct {
 	Agent            string          // what WELCOME calls the server
 	Features         protocol.Features
 	InFlight         int           // requests a client may have in flight, default protocol.DefaultInFlight
+	Gate             Gate          // who a connection acts for; nil lets everyone do Everything in Storage
+	PlainPasswords   bool          // take passwords outside TLS too
+	LoginTimeout     time.Duration // from connecting until a login must have succeeded where one is needed, default 30 s; negative is never
 	HandshakeTimeout time.Duration // until HELLO must be there, default 10 s; negative is never
 	IdleTimeout      time.Duration // without a request in flight, default 15 min; negative is never
 	StallTimeout     time.Duration // with one, but without a byte moving for want of the client, default 60 s; negative is never
@@ -41,6 +44,7 @@ func (c Config) withDefaults() Config {
 		c.InFlight = protocol.DefaultInFlight
 	}
 	c.HandshakeTimeout = timeout(c.HandshakeTimeout, 10*time.Second)
+	c.LoginTimeout = timeout(c.LoginTimeout, 30*time.Second)
 	c.IdleTimeout = timeout(c.IdleTimeout, 15*time.Minute)
 	c.StallTimeout = timeout(c.StallTimeout, time.Minute)
 	return c
@@ -58,19 +62,28 @@ func timeout(d, byDefault time.Duration) time.Duration {
 }
 
 // Factory makes the sessions of a server.
-type Factory struct {
-	config Config
-	work   sync.Pool // of *work
+type Factory struct{ shared }
+
+// shared is what all sessions of a server have in common.
+type shared struct {
+	config   Config
+	everyone *Account  // where there is no gate
+	pool     sync.Pool // of *work
+	logins   int       // being decided, or waiting for it
 }
 
 // NewFactory returns a Factory with config's defaults filled in.
 func NewFactory(config Config) *Factory {
-	return &Factory{config: config.withDefaults(), work: sync.Pool{New: newWork}}
+	return &Factory{shared{
+		config:   config.withDefaults(),
+		everyone: &Account{Storage: config.Storage, Allow: Everything},
+		pool:     sync.Pool{New: newWork},
+	}}
 }
 
 // Session returns the session of a new connection.
 func (f *Factory) Session(peer reactor.Peer) reactor.Session {
-	return &Session{factory: f, config: &f.config, peer: peer.Address, full: peer.Full}
+	return &Session{shared: &f.shared, peer: peer.Address, full: peer.Full, spare: peer.Spare && f.config.Gate != nil}
 }
 
 // Session is one connection. It implements reactor.Session.
@@ -78,22 +91,23 @@ func (f *Factory) Session(peer reactor.Peer) reactor.Session {
 // Most connections of a server are idle, so it is kept small: what only a busy one
 // needs is in work.
 type Session struct {
-	*work   // nil while the session is idle
-	factory *Factory
-	config  *Config
+	*work            // nil while the session is idle
+	*shared          // with all others
+	account *Account // nil until there is one
 	link    reactor.Link
 	peer    netip.AddrPort
 	agent   unique.Handle[string] // the client's name, of which most have the same
 	started time.Time
 	moved   time.Duration // after started: when something last happened
 
-	inFlight int32 // the most requests in flight
-	served   int32 // requests answered so far
-	failed   int32 // those answered with ERROR
+	inFlight uint16 // the most requests in flight
+	served   int32  // requests answered so far
+	failed   int32  // those answered with ERROR
 	state    state
-	ended    bool // Link.Finish was called: nothing more is read or written
-	full     bool // the server has no room for this client
-	eof      bool // the peer sends no more
+	ended    bool         // Link.Finish was called: nothing more is read or written
+	spare    bool         // there is one for an administrator
+	full     reactor.Full // why there is no place for this client
+	eof      bool         // the peer sends no more
 }
 
 // request is one request in flight, from its first frame to its last. Its
@@ -120,8 +134,8 @@ func (s *Session) Open(now time.Time, link reactor.Link) {
 	s.enter(now)
 	defer s.leave()
 	s.setState(greeting)
-	if s.full {
-		s.refuse(&protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "the server has as many clients as it takes; try again later"}, reasonFull)
+	if s.full != reactor.NotFull && !s.spare {
+		s.refuse(noPlace(s.full))
 	}
 }
 
@@ -140,6 +154,7 @@ func (s *Session) Complete(now time.Time, done reactor.Job) {
 	done.(job).finish(s)
 	s.proceed(now)
 	s.endIfOneSided()
+	s.releaseAccount()
 }
 
 // Resume is part of reactor.Session. A block that memory was waited for takes it at
@@ -160,6 +175,10 @@ func (s *Session) Resume(now time.Time) {
 // jobs that make output, and give back an input buffer that nothing is in.
 func (s *Session) proceed(now time.Time) {
 	if s.state == closed || s.ended {
+		return
+	}
+	if s.account != nil && s.account.revoked.Load() {
+		s.refuse(errRevoked, reasonRevoked)
 		return
 	}
 	s.now = now
@@ -199,7 +218,7 @@ func (s *Session) Drain(now time.Time) {
 	switch s.state {
 	case greeting: // HELLO is answered with WELCOME or ERROR only
 		s.refuse(&protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: message}, reasonShutdown)
-	case ready:
+	case authenticating, ready:
 		reply(s, 0, protocol.Goaway{Code: protocol.ShuttingDown, Message: message})
 		s.drain(reasonShutdown)
 	case opening, draining, closed:
@@ -221,8 +240,9 @@ func (s *Session) Closed(now time.Time, reason reactor.Reason) {
 	}
 	s.letGoOfInput()
 	in, out := s.link.Counts()
-	s.config.Logger.Info("connection closed", "peer", s.peer, "agent", s.name(), "reason", string(reason),
-		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))
+	s.config.Logger.Info("connection closed", append(s.who(), "agent", s.name(), "reason", string(reason),
+		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))...)
+	s.releaseAccount()
 }
 
 // context returns the context of this session's jobs, which ends with it.
@@ -237,10 +257,10 @@ func (s *Session) context() context.Context {
 func (s *Session) find(id uint32) request { return s.requests.find(id) }
 
 // add takes a request in flight. From the first one on the client has less
-// time to be quiet.
+// time to be quiet; before a login, that has an end of its own.
 func (s *Session) add(id uint32, r request) {
 	s.requests.add(id, r)
-	if s.requests.len() == 1 && s.config.StallTimeout > 0 {
+	if s.requests.len() == 1 && s.config.StallTimeout > 0 && s.state != authenticating {
 		s.link.SetDeadline(s.now.Add(s.config.StallTimeout))
 	}
 }

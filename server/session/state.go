@@ -9,10 +9,10 @@ import (
 
 // state is how far a session is.
 //
-//	          HELLO          BYE, shutdown            nothing in flight
-//	greeting -------> ready ---------------> draining -----------------> closed
-//	    \_______________/________________________/_________________________^
-//	         protocol error, timeout, I/O error, the peer went away
+//	          HELLO                    AUTH          BYE, shutdown            nothing in flight
+//	greeting -------> authenticating -------> ready ---------------> draining -----------------> closed
+//	    |\_________________|\__________________^/________________________^/_________________________^
+//	    |   everyone may in |     protocol error, timeout, I/O error, the peer went away
 type state uint8
 
 const (
@@ -20,6 +20,8 @@ const (
 	opening state = iota
 	// greeting: HELLO has not come yet.
 	greeting
+	// authenticating: HELLO has come, and nothing is served before a login.
+	authenticating
 	// ready: requests are served.
 	ready
 	// draining: those in flight are finished, new ones refused.
@@ -33,11 +35,12 @@ var states = [...]struct {
 	name string
 	next []state
 }{
-	opening:  {"opening", []state{greeting, closed}},
-	greeting: {"greeting", []state{ready, draining, closed}},
-	ready:    {"ready", []state{draining, closed}},
-	draining: {"draining", []state{closed}},
-	closed:   {"closed", nil},
+	opening:        {"opening", []state{greeting, closed}},
+	greeting:       {"greeting", []state{authenticating, ready, draining, closed}},
+	authenticating: {"authenticating", []state{ready, draining, closed}},
+	ready:          {"ready", []state{draining, closed}},
+	draining:       {"draining", []state{closed}},
+	closed:         {"closed", nil},
 }
 
 func (s state) String() string { return states[s].name }
@@ -56,6 +59,8 @@ func (s *Session) setState(next state) {
 		panic("session: opened twice")
 	case greeting:
 		s.deadline(s.config.HandshakeTimeout)
+	case authenticating:
+		s.link.SetDeadline(s.loginDeadline())
 	case ready:
 		s.deadline(s.quiet())
 	case draining:
@@ -81,9 +86,12 @@ const (
 	reasonBye              reactor.Reason = "bye"
 	reasonShutdown         reactor.Reason = "shutdown"
 	reasonFull             reactor.Reason = "too many clients"
+	reasonAddressFull      reactor.Reason = "too many from one address"
 	reasonProtocol         reactor.Reason = "protocol error"
 	reasonForeign          reactor.Reason = "foreign protocol"
 	reasonHandshakeTimeout reactor.Reason = "handshake timeout"
+	reasonLoginTimeout     reactor.Reason = "login timeout"
+	reasonRevoked          reactor.Reason = "user revoked"
 	reasonIdleTimeout      reactor.Reason = "idle timeout"
 	reasonStallTimeout     reactor.Reason = "stall timeout"
 )

@@ -15,7 +15,7 @@ func (st *storer) add(p *put) { st.waiting = append(st.waiting, p) }
 func (st *storer) start(s *Session) {
 	for len(st.waiting) > 0 {
 		n := min(len(st.waiting), batchMax)
-		job := &storeFiles{storage: s.config.Storage, puts: st.waiting[:n:n]}
+		job := &storeFiles{storage: s.account.Storage, puts: st.waiting[:n:n]}
 		if st.waiting = st.waiting[n:]; len(st.waiting) == 0 {
 			st.waiting = nil
 		}

@@ -35,7 +35,7 @@ func (s *Session) sum(id uint32, m protocol.Sum) error {
 		return err
 	}
 	u := &sum{entry: entry{id: id, op: protocol.OpSum, path: m.Path, started: s.now}}
-	path, err := s.begin(id, m.Path, u)
+	path, err := s.begin(u.entry, 0, u)
 	switch m.Algorithm {
 	case protocol.XXH3Tree:
 	case protocol.SHA256:
@@ -67,7 +67,7 @@ func (u *sum) wants() int {
 
 func (u *sum) produce(s *Session, buffer *reactor.Buffer) {
 	u.out = true
-	s.offload(reactor.Slow, &sumJob{sum: u, storage: s.config.Storage, buffer: buffer})
+	s.offload(reactor.Slow, &sumJob{sum: u, storage: s.account.Storage, buffer: buffer})
 }
 
 func (u *sum) fail(s *Session, err error) {

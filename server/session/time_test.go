@@ -78,6 +78,23 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
+// TestIdleTimeoutOfSlowFrame sends a frame by one byte at a time: no request is in flight
+// before it is whole, so that it does not help.
+func TestIdleTimeoutOfSlowFrame(t *testing.T) {
+	for _, sent := range [][]byte{nil, protocol.Append(nil, 1, protocol.Stat{Path: "."})} {
+		h := greeted(t, timeouts)
+		h.exchange(sent)
+		frame := protocol.Append(nil, 2, protocol.Stat{Path: strings.Repeat("x", 3000)})
+		for i := range 700 {
+			h.feed(frame[i : i+1])
+			h.pass(time.Second)
+		}
+		if h.finished != "idle timeout" {
+			t.Errorf("closed for %q", h.finished)
+		}
+	}
+}
+
 func TestStallTimeout(t *testing.T) {
 	t.Run("client stops sending", func(t *testing.T) {
 		h := greeted(t, timeouts)

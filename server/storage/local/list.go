@@ -19,6 +19,9 @@ const (
 	// maxListed is the longest path that a client can be told and can name
 	// again, in bytes.
 	maxListed = 4096
+	// maxHeld bounds the names that a listing holds of directories that it has left
+	// open on its way down, which it has to where the tree is deep.
+	maxHeld = 1 << 16
 )
 
 // errOverlong is of a directory that was gone into, and so has a path that
@@ -171,22 +174,46 @@ func (l *lister) enter(at *level, name, path string) error {
 	if whole := l.path.Join(path); len(whole) > maxListed {
 		return refuse(whole, storage.ErrInvalid, "its path is too long for a client to name")
 	}
+	if most := l.store.options.ListDepth; len(l.trail.levels) >= most {
+		return refuse(l.path.Join(path), storage.ErrInvalid, fmt.Sprintf("it is more than %d directories deep, and what it contains is left out", most))
+	}
 	child, err := openChild(int(at.file.Fd()), name)
 	if err != nil {
 		return l.fail(path, err)
 	}
 	child.prefix = path + "/"
-	if len(l.trail.levels) >= maxOpen && !at.ended {
-		// The position in a directory is lost when it is closed, so what is
-		// left of it is read before.
-		names, err := at.file.Readdirnames(-1)
-		if err != nil {
+	if len(l.trail.levels) >= maxOpen {
+		if err := l.readRest(at, path); err != nil {
 			_ = child.file.Close()
-			return l.fail(path, err)
+			return err
 		}
-		at.names = append(at.names, names...)
-		at.ended = true
 	}
 	l.trail.push(child)
 	return nil
+}
+
+// readRest reads what is left of a directory that is to be closed, for its position is
+// lost then. path is what it is closed for.
+func (l *lister) readRest(at *level, path string) error {
+	for !at.ended {
+		if l.held() >= maxHeld {
+			return refuse(l.path.Join(path), storage.ErrInvalid, "the directories that it lies in have too many entries for a listing so deep, and what it contains is left out")
+		}
+		names, err := at.file.Readdirnames(readAhead)
+		at.names = append(at.names, names...)
+		at.ended = err == io.EOF
+		if err != nil && !at.ended {
+			return l.fail(path, err)
+		}
+	}
+	return nil
+}
+
+// held returns how many names are held.
+func (l *lister) held() int {
+	n := 0
+	for i := range l.trail.levels {
+		n += len(l.trail.levels[i].names)
+	}
+	return n
 }

@@ -57,6 +57,7 @@ type Options struct {
 	DirectoryMode uint32        // the same of a directory; 0 is 0755
 	KeepResumable time.Duration // how long the part of an upload is kept that can be gone on with; 0 is 24 hours, negative not at all
 	DigestCache   int64         // bytes of memory for digests of files that do not change; 0 is 32 MiB, negative none
+	ListDepth     int           // directories in each other that are listed; 0 is 1,000
 	Logger        *slog.Logger  // where the sweep says what it removed; nil is nowhere
 }
 
@@ -131,6 +132,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.KeepResumable == 0 {
 		o.KeepResumable = 24 * time.Hour
+	}
+	if o.ListDepth == 0 {
+		o.ListDepth = 1000
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -1,6 +1,10 @@
-package main
+package command_test
 
-import "testing"
+import (
+	"testing"
+
+	"ftpd/internal/command"
+)
 
 func TestParseRate(t *testing.T) {
 	for text, want := range map[string]int64{
@@ -9,7 +13,7 @@ func TestParseRate(t *testing.T) {
 		"": -1, "K": -1, "-1": -1, "1x": -1, "1KK": -1, "0x10": -1, "NaN": -1, "Inf": -1, "1M/s": -1, "1.2.3": -1,
 		"99999999T": -1, "1iB": -1, "MiB1": -1,
 	} {
-		got, ok := parseRate(text)
+		got, ok := command.ParseRate(text)
 		if !ok {
 			got = -1
 		}

@@ -1,0 +1,143 @@
+//go:build unix
+
+// Package access knows the users of a server: the file that they stand in, whether who
+// logs in is one of them, and what each may do. It implements session.Gate.
+package access
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"sync"
+	"time"
+
+	"ftpd/protocol"
+	"ftpd/server/session"
+	"ftpd/server/storage"
+)
+
+// Options are what a Gate is told.
+type Options struct {
+	File      string              // the users file; required
+	Anonymous session.Permissions // of who has not logged in; 0 is that everybody must
+	Root      storage.Storage     // what the anonymous see
+	// Home returns the storage of a user's home, and what gives it back. It may
+	// block and is called by several goroutines.
+	Home     func(user User) (home storage.Storage, release func(), err error)
+	Failures int           // failed logins until an address is refused, default 10; negative is any number
+	Ban      time.Duration // how long it is refused then, default 15 min
+	Logger   *slog.Logger  // default slog.Default
+}
+
+// Gate is the users of a server.
+type Gate struct {
+	options   Options
+	anonymous *session.Account // nil where everybody must log in
+	derive    func(c cost, salt, password []byte, n int) []byte
+
+	mu       sync.Mutex
+	users    map[string]*entry
+	dummy    phc // what the password of an unknown user is compared with
+	failures *failures
+}
+
+// entry is a user and who is logged in as it.
+type entry struct {
+	User
+	password *phc // nil is none
+	keys     map[string]bool
+	inside   map[*session.Account]bool
+}
+
+// New reads the users file.
+func New(options Options) (*Gate, error) {
+	if options.Failures == 0 {
+		options.Failures = 10
+	}
+	if options.Ban <= 0 {
+		options.Ban = 15 * time.Minute
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	g := &Gate{options: options, derive: derive, failures: newFailures(options.Failures, options.Ban)}
+	if options.Anonymous != 0 {
+		g.anonymous = &session.Account{Storage: options.Root, Allow: options.Anonymous}
+	}
+	return g, g.Reload()
+}
+
+// Reload reads the users file again. Whoever is logged in as a user that is gone or has
+// changed is logged out. A file that cannot be read or understood changes nothing.
+func (g *Gate) Reload() error {
+	list, err := ReadUsers(g.options.File)
+	if err != nil {
+		return err
+	}
+	users := make(map[string]*entry, len(list))
+	dummy := newDummy(usual)
+	for _, u := range list {
+		e, err := newEntry(u)
+		if err != nil {
+			return fmt.Errorf("%s: user %q: %w", g.options.File, u.Name, err)
+		}
+		if e.password != nil && e.password.cost.work() > dummy.cost.work() {
+			dummy = newDummy(e.password.cost)
+		}
+		users[u.Name] = e
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, old := range g.users {
+		if e := users[name]; e != nil && reflect.DeepEqual(e.User, old.User) {
+			users[name] = old
+			continue
+		}
+		for account := range old.inside {
+			account.Revoke()
+		}
+	}
+	g.users, g.dummy = users, dummy
+	g.options.Logger.Info("users loaded", "file", g.options.File, "users", len(users))
+	return nil
+}
+
+func newEntry(u User) (*entry, error) {
+	e := &entry{User: u, keys: map[string]bool{}, inside: map[*session.Account]bool{}}
+	if u.Password != "" {
+		p, err := parsePHC(u.Password)
+		if err != nil {
+			return nil, err
+		}
+		e.password = &p
+	}
+	for _, line := range u.Keys {
+		blob, err := keyBlob(line)
+		if err != nil {
+			return nil, err
+		}
+		e.keys[blob] = true
+	}
+	return e, nil
+}
+
+// newDummy returns a password that nobody has, and that costs as much as others.
+func newDummy(c cost) phc {
+	return phc{cost: c, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
+}
+
+// Anonymous is part of session.Gate.
+func (g *Gate) Anonymous() *session.Account { return g.anonymous }
+
+// Admit is part of session.Gate.
+func (g *Gate) Admit(peer netip.Addr, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	left := g.failures.refused(peer, now)
+	if left == 0 {
+		return nil
+	}
+	return &protocol.RequestError{Code: protocol.Busy, Retry: true,
+		Message: fmt.Sprintf("too many logins from this address have failed; try again in %s", left.Round(time.Second))}
+}

@@ -129,7 +129,7 @@ func (s *evilServer) sayOrNot(id uint32, right []byte) bool {
 	case n < 200:
 		return s.say(right)
 	case n < 205:
-		return s.say(right) && s.say(right)
+		return s.say(append(right, right...))
 	case n < 210:
 		binary.BigEndian.PutUint32(right[4:], id+1)
 		return s.say(protocol.Seal(right))

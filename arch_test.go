@@ -38,12 +38,13 @@ var arrows = []arrow{
 	{from: "protocol", modules: []string{xxh3}, without: append([]string{"io", "bufio", "log", "log/slog", "time"}, system...)},
 	{from: "selector", modules: []string{unix}},
 
-	{from: "server/ftpd", project: []string{"server", "selector", "internal/command"}, modules: []string{cli}, tests: []string{"..."}},
+	{from: "server/ftpd", project: []string{"server", "server/identity", "selector", "internal/command"}, modules: []string{cli}, tests: []string{"..."}},
 	{
 		from:    "server",
-		project: []string{"protocol", "selector", "server/reactor", "server/session", "server/storage", "server/storage/local"},
+		project: []string{"protocol", "selector", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
 		tests:   []string{"..."},
 	},
+	{from: "server/identity"},
 	{from: "server/reactor", project: []string{"selector"}, modules: []string{unix}},
 	{
 		// It is handed errors of system calls, and so may name them: see sansIO.
@@ -58,6 +59,11 @@ var arrows = []arrow{
 		from:    "server/storage/local",
 		project: []string{"server/storage", "server/storage/digests"},
 		modules: []string{unix, xxh3},
+		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
+	},
+	{
+		from:    "server/storage/homes",
+		project: []string{"server/storage", "server/storage/local"},
 		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
 	},
 	{

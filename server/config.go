@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -17,6 +18,7 @@ type Config struct {
 	Root     string        // the directory to serve, default "."
 	Listen   string        // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
 	Insecure bool          // allow an address that other machines reach
+	TLS      *tls.Config   // nil is plain TCP; has the certificate, and New sets version, protocol and tickets
 	ReadOnly bool          // refuse every change
 	Selector selector.Kind // default Auto
 

@@ -21,6 +21,7 @@ import (
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
+	"ftpd/server/storage/homes"
 	"ftpd/server/storage/local"
 )
 
@@ -34,9 +35,9 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 
 // Server serves one directory.
 type Server struct {
-	storage storage.Storage
-	loop    *reactor.Loop
-	address netip.AddrPort
+	closeAll func() error // what is served
+	loop     *reactor.Loop
+	address  netip.AddrPort
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -53,21 +54,35 @@ func New(config Config) (*Server, error) {
 	if root == "" {
 		root = "."
 	}
-	store, err := local.Open(root, local.Options{
+	homes, err := homes.Open(root, homes.Options{Options: local.Options{
 		ReadOnly:      config.ReadOnly,
 		NoSync:        config.Durability == None,
 		DigestCache:   config.DigestCache,
 		KeepResumable: config.KeepResumable,
 		ListDepth:     config.ListDepth,
 		Logger:        config.Logger,
-	})
+	}})
+	if err != nil {
+		return nil, err
+	}
+	s, err := listenFor(config, address, homes)
+	if err != nil {
+		return nil, errors.Join(err, homes.Close())
+	}
+	return s, nil
+}
+
+// listenFor listens for those who are served the root. They use it until it is closed.
+func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, error) {
+	store, _, err := h.Acquire("/", homes.Quota{})
 	if err != nil {
 		return nil, err
 	}
 	s, err := listen(config, address, store)
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, err
 	}
+	s.closeAll = h.Close
 	return s, nil
 }
 
@@ -87,6 +102,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
+		TLS:             secured(config.TLS),
 		Selector:        config.Selector,
 		NewSession:      sessions.Session,
 		Logger:          config.Logger,
@@ -102,7 +118,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -164,7 +180,7 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // Serve serves until Shutdown has drained or Close was called, and gives up
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
-	return errors.Join(s.loop.Run(), s.storage.Close())
+	return errors.Join(s.loop.Run(), s.closeAll())
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

@@ -46,7 +46,7 @@ func application(stdout, stderr io.Writer) *cli.App {
 			&cli.IntFlag{Name: "digest-cache", Value: 32, EnvVars: env("DIGEST_CACHE"), Usage: "know the digests of files that do not change in at most `MIB` of memory; 0 is not at all"},
 			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log in `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
-		}, limitFlags()...),
+		}, slices.Concat(tlsFlags(), limitFlags())...),
 	}
 }
 

@@ -72,6 +72,13 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}
+	id, err := identityOf(c)
+	if err != nil {
+		return err
+	}
+	if id != nil {
+		config.TLS = id.Config()
+	}
 	s, err := server.New(config)
 	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
 		return wrong(c, "listen", "%v", err)
@@ -81,6 +88,12 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	}
 	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
 		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
+	if id != nil {
+		defer reloadOnHangup(config.Logger, id.Reload)()
+		if _, err := fmt.Fprintf(stdout, "ftpd: identity %s\n", id.Fingerprint()); err != nil {
+			config.Logger.Warn("nobody reads standard output", "error", err)
+		}
+	}
 	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}

@@ -101,7 +101,8 @@ func (j *loginJob) finish(s *Session) {
 	switch {
 	case j.account != nil && s.spare && !j.account.Allow.Has(Admin):
 		s.giveUp(j.account)
-		l.failure, _ = noPlace(s.full)
+		l.turnAway(s)
+		return
 	case j.account != nil && (l.isOver || s.state == draining):
 		s.giveUp(j.account)
 		l.failure = errTakesNoMore
@@ -166,12 +167,16 @@ func (l *login) sooner(t time.Time) time.Time {
 }
 
 // loginDeadline returns when a connection has to have logged in that must; zero is
-// never.
+// never. There are too few spare places for that.
 func (s *Session) loginDeadline() time.Time {
-	if s.state != authenticating || s.config.LoginTimeout == 0 {
+	limit := s.config.LoginTimeout
+	if limit == 0 && s.spare {
+		limit = spareTimeout
+	}
+	if s.state != authenticating || limit == 0 {
 		return zeroTime
 	}
-	return s.started.Add(s.config.LoginTimeout)
+	return s.started.Add(limit)
 }
 
 // expireLogin tells a failure that is due, and ends a connection that has not logged
@@ -184,6 +189,10 @@ func (s *Session) expireLogin(now time.Time) {
 		return
 	}
 	if end := s.loginDeadline(); !end.IsZero() && !now.Before(end) {
+		if s.spare {
+			s.refuse(noPlace(s.full))
+			return
+		}
 		s.refuse(protocol.Errorf(protocol.Auth, "no login came in time"), reasonLoginTimeout)
 		return
 	}

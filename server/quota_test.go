@@ -35,7 +35,7 @@ func serveHome(t *testing.T, quota homes.Quota) (address, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := listen(Config{Logger: quiet, Selector: asked(t)}, netip.MustParseAddrPort("127.0.0.1:0"), store)
+	s, err := listen(Config{Logger: quiet, Selector: asked(t)}, netip.MustParseAddrPort("127.0.0.1:0"), store, admission{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/access"
+	"ftpd/server/identity"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
@@ -25,9 +27,9 @@ import (
 	"ftpd/server/storage/local"
 )
 
-// ErrInsecure is returned by New for an address that other machines reach:
-// there are no users yet and nothing is encrypted.
-var ErrInsecure = errors.New("anyone who reaches this address could read and change the served files, unencrypted; use a loopback address, or allow it with --insecure")
+// ErrInsecure is returned by New for an address that other machines reach, unless the
+// server has TLS and users, and lets nobody else change anything.
+var ErrInsecure = errors.New("anyone who reaches this address could change the served files, or read what passes; give the server --tls and --users, use a loopback address, or allow it with --insecure")
 
 // ErrAddress is returned by New for a text that is no address to listen on,
 // whatever the machine.
@@ -35,7 +37,9 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 
 // Server serves one directory.
 type Server struct {
-	closeAll func() error // what is served
+	closeAll func() error       // what is served
+	gate     *access.Gate       // nil without users
+	identity *identity.Identity // nil outside TLS
 	loop     *reactor.Loop
 	address  netip.AddrPort
 }
@@ -50,18 +54,10 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	root := config.Root
-	if root == "" {
-		root = "."
+	if config.Root == "" {
+		config.Root = "."
 	}
-	homes, err := homes.Open(root, homes.Options{Options: local.Options{
-		ReadOnly:      config.ReadOnly,
-		NoSync:        config.Durability == None,
-		DigestCache:   config.DigestCache,
-		KeepResumable: config.KeepResumable,
-		ListDepth:     config.ListDepth,
-		Logger:        config.Logger,
-	}})
+	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +74,11 @@ func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, 
 	if err != nil {
 		return nil, err
 	}
-	s, err := listen(config, address, store)
+	admission, err := admit(config, store, h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store, admission)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +86,28 @@ func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, 
 	return s, nil
 }
 
-func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
+func localOptions(config Config) local.Options {
+	return local.Options{
+		ReadOnly:      config.ReadOnly,
+		NoSync:        config.Durability == None,
+		DigestCache:   config.DigestCache,
+		KeepResumable: config.KeepResumable,
+		ListDepth:     config.ListDepth,
+		Logger:        config.Logger,
+	}
+}
+
+func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
 	fd, bound, err := reactor.Listen(address)
 	if err != nil {
 		return nil, err
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
+		Allow:            admission.allow,
+		Gate:             admission.sessionGate(),
+		PlainPasswords:   config.Insecure || address.Addr().IsLoopback(),
+		LoginTimeout:     config.LoginTimeout,
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
@@ -102,12 +117,13 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
-		TLS:             secured(config.TLS),
+		TLS:             secured(config.Identity),
 		Selector:        config.Selector,
 		NewSession:      sessions.Session,
 		Logger:          config.Logger,
 		MaxClients:      config.MaxClients,
 		MaxPerAddress:   config.MaxPerAddress,
+		Spare:           admission.spares,
 		Memory:          config.Memory,
 		DrainTimeout:    config.DrainTimeout,
 		RateUp:          config.RateUp,
@@ -118,7 +134,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	return &Server{closeAll: store.Close, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -144,10 +160,16 @@ func resolve(config Config) (netip.AddrPort, error) {
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
 	}
-	if !address.Addr().IsLoopback() && !config.Insecure {
+	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
 		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
 	}
 	return address, nil
+}
+
+// guarded reports whether other machines may reach a server: what passes is encrypted, and
+// who changes something has logged in.
+func guarded(config Config) bool {
+	return config.Identity != nil && config.Users != "" && config.Anonymous != AnonymousReadWrite
 }
 
 func features(config Config) protocol.Features {
@@ -181,6 +203,20 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
 	return errors.Join(s.loop.Run(), s.closeAll())
+}
+
+// Reload reads the certificate and the users file again. Who is logged in as a user that is
+// gone or has changed is logged out; everybody else stays. What cannot be read stays as it
+// was. Any goroutine may call it.
+func (s *Server) Reload() error {
+	var errs [2]error
+	if s.identity != nil {
+		errs[0] = s.identity.Reload()
+	}
+	if s.gate != nil {
+		errs[1] = s.gate.Reload()
+	}
+	return errors.Join(errs[:]...)
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

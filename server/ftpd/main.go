@@ -34,7 +34,12 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
-	err := command.Run(ctx, application(stdout, stderr), args)
+	var err error
+	if len(args) > 1 && args[1] == "user" {
+		err = runUser(ctx, args[2:], stdout, stderr)
+	} else {
+		err = command.Run(ctx, application(stdout, stderr), args)
+	}
 	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		complain(stderr, "ftpd: "+usage.Message)
 		if usage.Hint != "" {
@@ -72,12 +77,8 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}
-	id, err := identityOf(c)
-	if err != nil {
+	if config.Identity, err = identityOf(c); err != nil {
 		return err
-	}
-	if id != nil {
-		config.TLS = id.Config()
 	}
 	s, err := server.New(config)
 	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
@@ -88,15 +89,14 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	}
 	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
 		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
-	if id != nil {
-		defer reloadOnHangup(config.Logger, id.Reload)()
-		if _, err := fmt.Fprintf(stdout, "ftpd: identity %s\n", id.Fingerprint()); err != nil {
-			config.Logger.Warn("nobody reads standard output", "error", err)
-		}
+	said := fmt.Sprintf("ftpd: serving %s on %s\n", config.Root, s.Address())
+	if config.Identity != nil {
+		said = fmt.Sprintf("ftpd: identity %s\n", config.Identity.Fingerprint()) + said
 	}
-	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
+	if _, err := io.WriteString(stdout, said); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}
+	defer reloadOnHangup(s, config.Logger)()
 	defer context.AfterFunc(c.Context, func() {
 		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
 		s.Shutdown()

@@ -9,18 +9,21 @@ import (
 	"syscall"
 
 	"ftpd/server"
+	"ftpd/server/systemd"
 )
 
 // reloadOnHangup has the server read again what it can at every SIGHUP, until stop is
-// called.
-func reloadOnHangup(s *server.Server, logger *slog.Logger) (stop func()) {
+// called. The manager is told when that begins and ends.
+func reloadOnHangup(s *server.Server, manager *systemd.Notifier, logger *slog.Logger) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {
 		for range signals {
+			manager.Reloading()
 			if err := s.Reload(); err != nil {
 				logger.Error("nothing was reloaded, and what was there before stays", "error", err)
 			}
+			manager.Ready()
 		}
 	}()
 	return func() {

@@ -38,6 +38,7 @@ func TestLogOfHostileText(t *testing.T) {
 				if _, err := w.rest(); err != nil {
 					t.Errorf("%q: %v", text, err)
 				}
+				_ = w.conn.Close()
 			}
 			eventually(t, "a line of each connection's end", func() bool {
 				return strings.Count(d.log.String(), "connection closed") >= len(evil)

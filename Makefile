@@ -125,7 +125,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@set -e; targets=$$(go test -list '^Fuzz' ./...); printf '%s\n' "$$targets" | \
 	awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print $$2, names[--n] }' | \
 	while read -r package name; do \
-		echo "$$package $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; done
+		echo "$$package $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; done
 
 .PHONY: bench
 bench: ## run every benchmark that matches BENCH

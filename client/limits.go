@@ -17,6 +17,9 @@ type limits struct {
 	listAhead int
 	// listMost is what it may be ahead in any case, in bytes.
 	listMost int
+	// listSeen is how many entries of a listing are remembered, to begin it again. Each
+	// takes some 40 bytes.
+	listSeen int
 	// otherMost bounds what waits for the caller of any other request, which
 	// has two short replies at most, in bytes.
 	otherMost int
@@ -52,6 +55,7 @@ func defaultLimits() limits {
 		getAhead:      16 * protocol.BlockBuffer,
 		listAhead:     1 << 20,
 		listMost:      256 << 20,
+		listSeen:      4 << 20,
 		otherMost:     64 << 10,
 		lateMost:      64 << 20,
 		patience:      100 * time.Millisecond,

@@ -11,16 +11,18 @@ import (
 // come. An entry with Err set is a directory that could not be read, or has a
 // name that nothing can have; the walk goes on behind it. An error as the second value ends the walk. Breaking off
 // cancels the listing. The loop's body may use the Client. A listing that is
-// begun again, for the connection was lost, yields only what is new.
+// begun again, for the connection was lost, yields only what is new; one of more than
+// some millions of entries is not begun again.
 func (c *Client) List(ctx context.Context, path string, o ListOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		w := walk{advanced: c.advanced, yield: yield}
 		if c.options.Retries > 0 {
-			w.seen = make(map[protocol.Digest]struct{})
+			w.seen, w.most = make(map[protocol.Digest]struct{}), c.limits.listSeen
 		}
 		err := c.attempt(ctx, "list", path, func(conn *conn) (bool, error) {
 			l := lister{walk: &w, request: request{op: "list", path: path, replies: &listReplies}}
-			return true, l.run(ctx, conn, o)
+			err := l.run(ctx, conn, o)
+			return w.seen != nil, err
 		})
 		if err != nil {
 			yield(Entry{}, err)
@@ -35,6 +37,7 @@ type walk struct {
 	// seen has the digest of each entry that was yielded, which is less than the
 	// entry; nil where there will be no second request.
 	seen map[protocol.Digest]struct{}
+	most int // of seen: a server that lists without end does not fill the memory
 }
 
 // isNew tells whether an entry was not yielded by an earlier request. A directory
@@ -45,7 +48,9 @@ func (w *walk) isNew(m *protocol.Entry) bool {
 	}
 	digest := protocol.BlockDigest(append([]byte(m.Path), byte(m.Code)))
 	_, found := w.seen[digest]
-	w.seen[digest] = struct{}{}
+	if w.seen[digest] = struct{}{}; len(w.seen) > w.most {
+		w.seen = nil
+	}
 	return !found
 }
 

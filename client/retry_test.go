@@ -350,6 +350,36 @@ func TestListAgain(t *testing.T) {
 	})
 }
 
+// A listing of more entries than are remembered is not begun again: what comes twice
+// would be yielded twice.
+func TestListTooLongToBeginAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{t: t, scripts: []func(*peer){
+			func(p *peer) {
+				f := p.expect(protocol.OpList)
+				var m protocol.Entries
+				for i := range 50 {
+					m.List = append(m.List, protocol.Entry{Path: fmt.Sprint(i), Meta: metaOfFile(nil)})
+				}
+				p.send(f.Request, m)
+			},
+			func(p *peer) { p.drain() },
+		}}
+		c, closed := h.connect(1)
+		defer closed()
+		c.limits.listSeen = 20
+		n, last := 0, error(nil)
+		for _, err := range c.List(t.Context(), "", ListOptions{}) {
+			if last = err; err == nil {
+				n++
+			}
+		}
+		if !errors.Is(last, ErrNetwork) || n != 50 {
+			t.Errorf("%v after %d entries", last, n)
+		}
+	})
+}
+
 // What cannot be read again is put again only as long as it was not sent.
 func TestPutOfStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,9 @@ package server
 
 import (
 	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -35,6 +38,7 @@ func TestLogOfHostileText(t *testing.T) {
 				if _, err := w.rest(); err != nil {
 					t.Errorf("%q: %v", text, err)
 				}
+				_ = w.conn.Close()
 			}
 			eventually(t, "a line of each connection's end", func() bool {
 				return strings.Count(d.log.String(), "connection closed") >= len(evil)
@@ -46,6 +50,37 @@ func TestLogOfHostileText(t *testing.T) {
 			}
 			if least := len(evil) * (len(pathOpcodes) + 1); lines < least {
 				t.Errorf("the log has %d lines, not %d at least", lines, least)
+			}
+		})
+	}
+}
+
+// TestLogOfHostileUsers is the same for the names of users, of which the protocol itself
+// takes none with a control character.
+func TestLogOfHostileUsers(t *testing.T) {
+	dir := t.TempDir()
+	users, secret := filepath.Join(dir, "users"), filepath.Join(dir, "secret")
+	mustDo(t, os.WriteFile(secret, []byte("correct horse\n"), 0o600))
+	out, err := exec.Command(ftpd, "user", "--users", users, "add", "somebody", "--password-file", secret).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	evil := []string{"g\u202egnp", `d" forged="1`, "i\u2028j", `{"msg":"forged"}`, "forged=1 msg=forged", `\" msg=forged`}
+	for format, check := range map[string]func(t *testing.T, line string){"text": textLine, "json": jsonLine} {
+		t.Run(format, func(t *testing.T) {
+			d := run(t, t.TempDir(), "--log-format", format, "--log-level", "debug", "--users", users, "--login-failures", "0")
+			for _, user := range evil {
+				w := openWire(t, d.address)
+				w.send(protocol.Append(nil, 1, protocol.Authenticate{Method: protocol.Password, User: user, Credential: []byte("x")}))
+			}
+			eventually(t, "a line of each login", func() bool { return strings.Count(d.log.String(), "login failed") >= len(evil) })
+			for line := range strings.Lines(d.log.String()) {
+				check(t, strings.TrimSuffix(line, "\n"))
+			}
+			w := openWire(t, d.address)
+			w.send(protocol.Append(nil, 1, protocol.Authenticate{Method: protocol.Password, User: "a\nb", Credential: []byte("x")}))
+			if heard, err := w.rest(); err != nil || !strings.Contains(string(heard), "names no user") {
+				t.Errorf("a name with a line end was answered with %q, %v", heard, err)
 			}
 		})
 	}

@@ -228,7 +228,7 @@ func isSuccess(outcome string) bool { return outcome == "OK" || outcome == "META
 // TestFlippingLinkUnderEveryOpcode has a directory on the way of every opcode that
 // becomes a link out of the root and back, all the while.
 func TestFlippingLinkUnderEveryOpcode(t *testing.T) {
-	const rounds = 150
+	const rounds = 80
 	for op, frames := range pathOpcodes {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/urfave/cli/v2"
 
@@ -60,6 +61,7 @@ type listing struct {
 	path    string // of the directory; empty for the root
 	pattern string // what to match where there is no such path; may be empty
 	entries []client.Entry
+	held    int   // bytes, about
 	single  bool  // the entries are what the argument names, not what a directory holds
 	broken  int64 // directories that could not be read
 	begun   time.Time
@@ -105,8 +107,26 @@ func (l *listing) readDirectory(ctx context.Context, path string) error {
 			l.broken++
 			l.out.fail(failed(joinRemote(path, entry.Path), entry.Err))
 		}
-		l.entries = append(l.entries, entry)
+		if err := l.add(entry); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// lsMost bounds what ls holds to sort it, in bytes: some millions of entries. A server
+// that lists without end does not fill the memory.
+const lsMost = 1 << 30
+
+var errTooMany = errors.New("holds more than ls can sort")
+
+// add keeps an entry.
+func (l *listing) add(e client.Entry) error {
+	l.held += int(unsafe.Sizeof(e)) + len(e.Path) + len(e.Target)
+	if l.held > lsMost {
+		return errTooMany
+	}
+	l.entries = append(l.entries, e)
 	return nil
 }
 
@@ -127,7 +147,9 @@ func (l *listing) readMatches(ctx context.Context) error {
 			l.noteUnread(entry)
 			continue
 		}
-		l.entries = append(l.entries, entry)
+		if err := l.add(entry); err != nil {
+			return err
+		}
 	}
 	l.items = int64(len(l.entries))
 	if l.items+l.unread == 0 {

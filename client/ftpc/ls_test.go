@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
 	"testing"
@@ -37,4 +38,22 @@ func TestModeText(t *testing.T) {
 			t.Errorf("%s, want %s", got, tt.want)
 		}
 	}
+}
+
+// A listing without end ends where ls would hold too much.
+func TestListingWithoutEnd(t *testing.T) {
+	l := &listing{held: lsMost - 1000}
+	for range 100 {
+		err := l.add(client.Entry{Path: "some/name"})
+		switch {
+		case errors.Is(err, errTooMany) && len(l.entries) > 1:
+			if got := statusOf(failed("d", err)); got != statusOther {
+				t.Errorf("status %d", got)
+			}
+			return
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	t.Error("it goes on for ever")
 }

@@ -135,6 +135,8 @@ func (s setting) words(err error, name string) (text, hint string) {
 		return s.remoteWords(remote)
 	case errors.Is(err, errNoMatch):
 		return errNoMatch.Error() + " on " + s.address, ""
+	case errors.Is(err, errTooMany):
+		return errTooMany.Error(), "list the directories in it, each by itself"
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		err = f.err // its name is printed before

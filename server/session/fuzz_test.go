@@ -117,7 +117,7 @@ func FuzzStates(f *testing.F) {
 
 // walks are programs to begin with: random ones, of which most steps get on.
 func walks() (list [][]byte) {
-	for i := range uint64(150) {
+	for i := range uint64(200) {
 		random := rand.New(rand.NewPCG(i, 1))
 		program := make([]byte, 100+20*i)
 		for k := range program {

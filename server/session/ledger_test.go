@@ -7,6 +7,7 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/server/reactor"
+	"ftpd/server/session"
 )
 
 // The ends of a connection that let requests in flight finish.
@@ -29,6 +30,8 @@ type ledger struct {
 	away     bool // GOAWAY came
 	last     bool // an ERROR of the connection came
 	broken   bool // the client has sent what no server may take
+	allow    session.Permissions
+	account  func() session.Permissions // of the last login that succeeded
 }
 
 // asked is a request of the client.
@@ -195,15 +198,33 @@ func (l *ledger) ofRequest(f protocol.Frame) {
 		l.t.Fatalf("%s came for request %d, which has its final reply or was never made", f.Opcode, f.Request)
 	}
 	list[i].reply(l.t, f)
+	if a := list[i]; a.answered && f.Opcode != protocol.OpError {
+		l.permitted(a.op)
+	}
 	l.owed[f.Request] = l.owed[f.Request] || len(list[i].owed) > 0
 	list[i].replies++
 	l.forget(f.Request)
 }
 
+// permitted checks that what was done was allowed.
+func (l *ledger) permitted(op protocol.Opcode) {
+	if op == protocol.OpAuth {
+		l.allow = l.account()
+		return
+	}
+	need := map[protocol.Opcode]session.Permissions{
+		protocol.OpStat: session.List, protocol.OpList: session.List, protocol.OpGet: session.Read, protocol.OpSum: session.Read,
+		protocol.OpPut: session.Write, protocol.OpMkdir: session.Write, protocol.OpRemove: session.Delete, protocol.OpRename: session.Write | session.Delete,
+	}[op]
+	if !l.allow.Has(need) {
+		l.t.Fatalf("%s was done, which takes %s, by who may %s", op, need, l.allow)
+	}
+}
+
 // finals are the opcodes that end each kind of request, besides ERROR.
 var finals = map[protocol.Opcode]protocol.Opcode{
 	protocol.OpStat: protocol.OpMeta, protocol.OpGet: protocol.OpEnd, protocol.OpSum: protocol.OpEnd, protocol.OpList: protocol.OpOK,
-	protocol.OpPut: protocol.OpOK, protocol.OpMkdir: protocol.OpOK, protocol.OpRemove: protocol.OpOK, protocol.OpRename: protocol.OpOK,
+	protocol.OpAuth: protocol.OpOK, protocol.OpPut: protocol.OpOK, protocol.OpMkdir: protocol.OpOK, protocol.OpRemove: protocol.OpOK, protocol.OpRename: protocol.OpOK,
 }
 
 func (a *asked) reply(t testing.TB, f protocol.Frame) {
@@ -211,7 +232,7 @@ func (a *asked) reply(t testing.TB, f protocol.Frame) {
 		a.answered = true
 		return
 	}
-	legal := true
+	var legal bool
 	switch a.op {
 	case protocol.OpGet:
 		legal = a.replyToGet(t, f)

@@ -17,6 +17,7 @@ var steps = []func(w *walk){
 	func(w *walk) { w.send(protocol.Append(nil, w.id(), protocol.Cancel{})) },
 	(*walk).again, (*walk).again, (*walk).again,
 	(*walk).ping,
+	(*walk).login, (*walk).login,
 	func(w *walk) { w.h.blocked = !w.h.blocked; w.h.drain() },
 	(*walk).shortage,
 	func(w *walk) { w.fault = int(w.byte() % 32) },
@@ -48,6 +49,10 @@ func (w *walk) rare() {
 		w.sendBytes(int(w.byte()))
 	case 4, 5:
 		w.wild()
+	case 6:
+		if n := len(w.logins); n > 0 {
+			w.logins[n-1].Revoke()
+		}
 	}
 }
 
@@ -270,8 +275,12 @@ func (w *walk) shortage() {
 }
 
 func (w *walk) passTime() {
-	w.h.now = w.h.now.Add(of(w, time.Second, time.Second, 11*time.Second, 11*time.Second, time.Minute, time.Hour))
-	if due := w.h.deadline; !due.IsZero() && !w.h.now.Before(due) {
+	w.wait(of(w, time.Second, time.Second, 11*time.Second, 11*time.Second, time.Minute, time.Hour))
+}
+
+func (w *walk) wait(d time.Duration) {
+	w.h.now = w.h.now.Add(d)
+	if due := w.h.deadline; !due.IsZero() && !w.h.now.Before(due) && !w.h.over() {
 		w.h.deadline = time.Time{}
 		w.session.Expire(w.h.now)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"ftpd/protocol"
 	"ftpd/server/session"
@@ -29,6 +30,8 @@ type walk struct {
 	fault   int  // how many operations of storage succeed before one fails; negative is all
 	files   int  // open, with the listings
 	staged  int  // staging files that are open
+	logins  []*session.Account
+	given   int // accounts that were given back
 }
 
 const (
@@ -46,7 +49,10 @@ func newWalk(t testing.TB, template string, program []byte) *walk {
 	w := &walk{t: t, program: program, fault: -1, ledger: newLedger(t)}
 	root := t.TempDir()
 	store := faulty.New(storeOf(t, root), faulty.Hooks{Before: w.before, After: w.after})
-	w.h = newHarnessOn(t, root, store, func(c *session.Config) { c.InFlight = walkInFlight })
+	w.h = newHarnessOn(t, root, store, func(c *session.Config) {
+		c.InFlight, c.PlainPasswords = walkInFlight, true
+		w.choosePolicy(c)
+	})
 	w.session = w.h.session.(*session.Session)
 	w.h.tap = w.ledger.says
 	w.h.write("dir/small", "content")
@@ -187,6 +193,10 @@ func (w *walk) settle() {
 		}
 	}
 	w.sendAll()
+	for range 3 { // a login that failed is told later
+		w.wait(5 * time.Second)
+		w.sendAll()
+	}
 	switch {
 	case w.h.aborted != "":
 	case w.h.finished == reasonBye || w.h.finished == reasonShutdown:
@@ -236,7 +246,10 @@ func (w *walk) feedMemory() {
 func (w *walk) close() {
 	w.h.closed = true
 	w.session.Closed(w.h.now, "test")
-	w.h.shuffle(rand.New(rand.NewPCG(uint64(w.made), 1)))
+	w.h.shuffle(rand.New(rand.NewPCG(w.made, 1)))
+	if w.given != len(w.logins) {
+		w.t.Fatalf("%d accounts were given back, of %d", w.given, len(w.logins))
+	}
 	if n := len(w.session.InFlight()); n > 0 || len(w.h.lent) > 0 || w.files != 0 || w.staged > 0 {
 		w.t.Fatalf("a connection that is closed holds %d requests, %d buffers, %d files, %d staging files", n, len(w.h.lent), w.files, w.staged)
 	}

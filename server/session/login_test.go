@@ -358,8 +358,8 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// TestSparePlace is for administrators.
-func TestSparePlace(t *testing.T) {
+// TestSparePlaceReleases lets go of an account that may not stay.
+func TestSparePlaceReleases(t *testing.T) {
 	for _, admin := range []bool{false, true} {
 		var released int
 		base := guarded(t, users(&released))

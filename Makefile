@@ -136,7 +136,7 @@ try-mirror: build ## mirror Go's own source both ways, interrupted, killed and c
 	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
 
 .PHONY: bench-stat
-bench-stat: build ## how soon a stat is answered beside downloads and a slow disk
+bench-stat: build ## how soon a stat is answered beside downloads, a slow disk and 1,000 slow clients
 	@cd bench && go build -o ../$(BIN)/service ./service
 	@$(BIN)/service -stat
 

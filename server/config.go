@@ -7,6 +7,7 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/identity"
 	"ftpd/server/reactor"
 )
 
@@ -14,11 +15,12 @@ import (
 // directory on a free port of 127.0.0.1. A negative duration or amount switches off
 // what it is for.
 type Config struct {
-	Root     string        // the directory to serve, default "."
-	Listen   string        // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
-	Insecure bool          // allow an address that other machines reach
-	ReadOnly bool          // refuse every change
-	Selector selector.Kind // default Auto
+	Root     string             // the directory to serve, default "."
+	Listen   string             // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
+	Insecure bool               // allow an address that other machines reach
+	Identity *identity.Identity // what is shown inside TLS; nil is plain TCP
+	ReadOnly bool               // refuse every change
+	Selector selector.Kind      // default Auto
 
 	Users         string        // the users file; empty is a server without users
 	Anonymous     Anonymous     // what who has not logged in may do

@@ -56,14 +56,15 @@ func build(m *testing.M) int {
 
 // daemon is a running ftpd.
 type daemon struct {
-	t       testing.TB
-	root    string
-	address string
-	cmd     *exec.Cmd
-	log     *logBuffer
-	out     *bufio.Reader
-	waited  sync.Once
-	result  error
+	t        testing.TB
+	root     string
+	address  string
+	identity string // the line that tells it, inside TLS
+	cmd      *exec.Cmd
+	log      *logBuffer
+	out      *bufio.Reader
+	waited   sync.Once
+	result   error
 }
 
 // logBuffer is standard error, readable while it is written.
@@ -114,6 +115,10 @@ func begin(t testing.TB, root string, command *exec.Cmd) *daemon {
 	if err != nil {
 		_ = d.wait()
 		t.Fatalf("the server did not start: %v\n%s", err, d.log)
+	}
+	if strings.HasPrefix(line, "ftpd: identity ") {
+		d.identity = strings.TrimSpace(line)
+		line, _ = d.out.ReadString('\n')
 	}
 	prefix := "ftpd: serving " + root + " on "
 	if !strings.HasPrefix(line, prefix) {

@@ -19,6 +19,7 @@ import (
 	"ftpd/protocol"
 	"ftpd/selector"
 	"ftpd/server/access"
+	"ftpd/server/identity"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
@@ -26,9 +27,9 @@ import (
 	"ftpd/server/storage/local"
 )
 
-// ErrInsecure is returned by New for an address that other machines reach:
-// there are no users yet and nothing is encrypted.
-var ErrInsecure = errors.New("anyone who reaches this address could read and change the served files, unencrypted; use a loopback address, or allow it with --insecure")
+// ErrInsecure is returned by New for an address that other machines reach, unless the
+// server has TLS and users, and lets nobody else change anything.
+var ErrInsecure = errors.New("anyone who reaches this address could change the served files, or read what passes; give the server --tls and --users, use a loopback address, or allow it with --insecure")
 
 // ErrAddress is returned by New for a text that is no address to listen on,
 // whatever the machine.
@@ -36,8 +37,9 @@ var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 6553
 
 // Server serves one directory.
 type Server struct {
-	closeAll func() error // what is served
-	gate     *access.Gate // nil without users
+	closeAll func() error       // what is served
+	gate     *access.Gate       // nil without users
+	identity *identity.Identity // nil outside TLS
 	loop     *reactor.Loop
 	address  netip.AddrPort
 }
@@ -115,6 +117,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage, admiss
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
+		TLS:             secured(config.Identity),
 		Selector:        config.Selector,
 		NewSession:      sessions.Session,
 		Logger:          config.Logger,
@@ -131,7 +134,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage, admiss
 	if err != nil {
 		return nil, err
 	}
-	return &Server{closeAll: store.Close, gate: admission.gate, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound}, nil
 }
 
 // resolve turns Config.Listen into an address, and refuses one that is not
@@ -157,10 +160,16 @@ func resolve(config Config) (netip.AddrPort, error) {
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
 	}
-	if !address.Addr().IsLoopback() && !config.Insecure {
+	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
 		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
 	}
 	return address, nil
+}
+
+// guarded reports whether other machines may reach a server: what passes is encrypted, and
+// who changes something has logged in.
+func guarded(config Config) bool {
+	return config.Identity != nil && config.Users != "" && config.Anonymous != AnonymousReadWrite
 }
 
 func features(config Config) protocol.Features {
@@ -196,13 +205,18 @@ func (s *Server) Serve() error {
 	return errors.Join(s.loop.Run(), s.closeAll())
 }
 
-// Reload reads the users file again. Who is logged in as a user that is gone or has
-// changed is logged out. Where it fails nothing has changed. Any goroutine may call it.
+// Reload reads the certificate and the users file again. Who is logged in as a user that is
+// gone or has changed is logged out; everybody else stays. What cannot be read stays as it
+// was. Any goroutine may call it.
 func (s *Server) Reload() error {
-	if s.gate == nil {
-		return nil
+	var errs [2]error
+	if s.identity != nil {
+		errs[0] = s.identity.Reload()
 	}
-	return s.gate.Reload()
+	if s.gate != nil {
+		errs[1] = s.gate.Reload()
+	}
+	return errors.Join(errs[:]...)
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

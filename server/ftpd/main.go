@@ -77,6 +77,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}
+	if config.Identity, err = identityOf(c); err != nil {
+		return err
+	}
 	s, err := server.New(config)
 	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
 		return wrong(c, "listen", "%v", err)
@@ -86,7 +89,11 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	}
 	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
 		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
-	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
+	said := fmt.Sprintf("ftpd: serving %s on %s\n", config.Root, s.Address())
+	if config.Identity != nil {
+		said = fmt.Sprintf("ftpd: identity %s\n", config.Identity.Fingerprint()) + said
+	}
+	if _, err := io.WriteString(stdout, said); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}
 	defer reloadOnHangup(config.Logger, s.Reload)()

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"runtime"
 	"time"
@@ -14,6 +15,8 @@ type Config struct {
 	Selector        selector.Kind      // default Auto, the best of the platform
 	NewSession      func(Peer) Session // makes the session of an accepted connection; required
 	Logger          *slog.Logger       // default slog.Default
+	TLS             *tls.Config        // of a server, with TLS 1.3 only; nil is plain TCP
+	Handshakes      int                // of TLS, under way at once, default 4,096; one more ends the longest
 	MaxClients      int                // connections at once, default 10,000; one over it is told so by its session
 	MaxPerAddress   int                // those of one address, or of one /64 network of IPv6, default any number
 	Spare           int                // places beyond both in which a connection may log in, see Peer.Spare; default none
@@ -42,6 +45,7 @@ const minMemory = 4 << 20
 func (c Config) withDefaults() Config {
 	setDefault(&c.Logger, slog.Default())
 	setDefault(&c.MaxClients, 10_000)
+	setDefault(&c.Handshakes, 4096)
 	setDefault(&c.Memory, 256<<20)
 	setDefault(&c.ReadBudget, 1<<20)
 	setDefault(&c.WriteBudget, 1<<20)

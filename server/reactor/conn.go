@@ -82,7 +82,9 @@ func (c *Conn) enter(p phase) {
 		c.leaveLine(input)
 		c.loop.touch(c)
 	case lingering:
-		if err := c.transport.CloseWrite(); err != nil || c.eof {
+		err := c.transport.CloseWrite()
+		c.transport.Release()
+		if err != nil || c.eof {
 			c.setPhase(closed)
 			return
 		}
@@ -92,6 +94,7 @@ func (c *Conn) enter(p phase) {
 		c.leaveLine(input)
 		c.leaveLine(output)
 		c.dropOutput()
+		c.transport.Release()
 		c.loop.dead = append(c.loop.dead, c)
 	}
 }
@@ -164,10 +167,11 @@ func (c *Conn) enqueue(b *Buffer) {
 
 // Queued is part of Link.
 func (c *Conn) Queued() int {
-	if c.flow == nil {
-		return 0
+	unsent := c.transport.Unsent()
+	if c.flow != nil {
+		unsent += c.flow.queued
 	}
-	return c.flow.queued
+	return unsent
 }
 
 // Buffer is part of Link.
@@ -203,7 +207,7 @@ func (c *Conn) holding() time.Time {
 	if c.phase == open {
 		since = c.session.Holding()
 	}
-	if c.Queued() > 0 && (since.IsZero() || c.flow.taken.Before(since)) {
+	if c.flow != nil && c.Queued() > 0 && (since.IsZero() || c.flow.taken.Before(since)) {
 		since = c.flow.taken
 	}
 	return since

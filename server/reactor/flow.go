@@ -20,7 +20,7 @@ func (c *Conn) flowing() *flow {
 
 // rest gives the flow back once everything is written.
 func (c *Conn) rest() {
-	if c.flow != nil && c.phase == open && c.flow.output.len() == 0 {
+	if c.flow != nil && c.phase == open && c.flow.output.len() == 0 && c.transport.Unsent() == 0 {
 		c.loop.freeFlow(c.flow)
 		c.flow = nil
 	}

@@ -22,6 +22,7 @@ func TestIdleSize(t *testing.T) {
 func TestRestGivesBack(t *testing.T) {
 	l := &Loop{buffers: buffers{limit: minMemory}}
 	c := &Conn{loop: l}
+	c.transport = (*plain)(c)
 	c.rest()
 	c.enqueue(l.buffers.must(0))
 	c.rest()

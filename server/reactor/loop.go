@@ -42,6 +42,8 @@ type Loop struct {
 	flows   []*flow           // for the next who needs one
 	dead    []*Conn           // to be closed at the end of this round
 	failed  []completion      // jobs that panicked in this round
+	shakes  shakes            // of TLS, under way
+	turns   chan struct{}     // see wire.turns
 	jobs    int               // of all connections, on the offload pool
 	scratch []byte            // see Link.Scratch
 	nowhere [SmallBuffer]byte // what is said to connections that have ended
@@ -91,6 +93,8 @@ func New(listenFD int, config Config) (*Loop, error) {
 	if config.RateUp > 0 || config.RateDown > 0 {
 		l.bucket = NewBucket(config.RateUp, config.RateDown)
 	}
+	l.shakes.most = l.config.Handshakes
+	l.turns = make(chan struct{}, computing())
 	l.sites.loop = l
 	if config.MaxPerAddress > 0 || config.AddressRateUp > 0 || config.AddressRateDown > 0 {
 		l.sites.known = map[netip.Prefix]*site{}
@@ -224,6 +228,14 @@ func (l *Loop) serve(event selector.Event) {
 func (l *Loop) complete() {
 	l.batch = l.offload.completed(l.batch)
 	for _, done := range l.batch {
+		switch job := done.job.(type) {
+		case flight:
+			l.touch(done.conn)
+			continue
+		case *handshake:
+			l.shaken(done.conn, job)
+			continue
+		}
 		if done.err == nil {
 			l.deliver(done)
 			continue
@@ -244,8 +256,11 @@ func (l *Loop) deliver(done completion) {
 }
 
 func (l *Loop) resume(c *Conn) {
-	if c.phase == open {
+	if c.phase == open && !c.Handshaking() {
 		l.guard(c, func() { c.session.Resume(l.now) })
+	}
+	if c.phase == open && c.transport.More() {
+		l.readable(c)
 	}
 	l.touch(c)
 }
@@ -349,7 +364,9 @@ func (l *Loop) newConn(fd int, s *site, where place) *Conn {
 		index: int32(len(l.conns)),
 		moved: l.now.Sub(l.epoch),
 	}
-	c.transport = (*plain)(c)
+	if c.transport = (*plain)(c); l.config.TLS != nil {
+		c.transport = newSecure(c, l.config.TLS)
+	}
 	c.timer.owner = c
 	if l.bucket != nil {
 		c.Limit(l.bucket)

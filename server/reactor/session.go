@@ -79,6 +79,13 @@ type Link interface {
 	// Admit gives a connection in a spare place one inside, beyond what the server
 	// takes, so that the spare one is there for the next administrator.
 	Admit()
+	// Handshaking reports that the transport is not ready yet: what is queued waits.
+	Handshaking() bool
+	// Secure reports that the connection is inside TLS, whose handshake is over.
+	Secure() bool
+	// Exporter returns 32 bytes that are known to the two ends of this TLS connection
+	// only, by a label of who asks (RFC 8446 7.5); false outside TLS.
+	Exporter(label string) ([]byte, bool)
 	// Finish writes what is queued and closes then; no input is read.
 	Finish(reason Reason)
 	// Abort closes at the end of the round and drops what is queued.
@@ -96,11 +103,15 @@ type Reason string
 
 // The reasons that the loop gives; a session adds its own.
 const (
-	ReasonEOF           Reason = "eof"            // the peer closed
-	ReasonReset         Reason = "reset"          // reading or writing failed
-	ReasonInternal      Reason = "internal error" // a handler panicked
-	ReasonDrainTimeout  Reason = "drain timeout"  // still busy when the time to drain was over
-	ReasonAbort         Reason = "abort"          // the server ends at once
-	ReasonMemory        Reason = "memory timeout" // held memory too long that others wait for
-	ReasonSelectorError Reason = "selector error" // the descriptor could not be watched, or none could
+	ReasonEOF           Reason = "eof"                 // the peer closed
+	ReasonCut           Reason = "tls cut"             // the peer's bytes ended, and TLS had not
+	ReasonTLS           Reason = "tls error"           // the handshake failed, or a record was not right
+	ReasonPlain         Reason = "not tls"             // a client without TLS came to a port with it
+	ReasonHandshakes    Reason = "too many handshakes" // the longest of them, for the sake of another
+	ReasonReset         Reason = "reset"               // reading or writing failed
+	ReasonInternal      Reason = "internal error"      // a handler panicked
+	ReasonDrainTimeout  Reason = "drain timeout"       // still busy when the time to drain was over
+	ReasonAbort         Reason = "abort"               // the server ends at once
+	ReasonMemory        Reason = "memory timeout"      // held memory too long that others wait for
+	ReasonSelectorError Reason = "selector error"      // the descriptor could not be watched, or none could
 )

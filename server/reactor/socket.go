@@ -102,8 +102,18 @@ type transport interface {
 	// Read and Write never block: they return errWouldBlock instead.
 	Read(p []byte) (int, error)
 	Write(p []byte) (int, error)
+	// Flush writes what Write has taken and keeps.
+	Flush() error
+	// Unsent returns how many bytes that is.
+	Unsent() int
+	// More reports whether Read may find what the selector does not tell of.
+	More() bool
+	// Farewell adds the transport's own last words, once.
+	Farewell()
 	// CloseWrite tells the peer that no more comes.
 	CloseWrite() error
+	// Release gives back what is held. Nothing but the descriptor is used after it.
+	Release()
 }
 
 var errWouldBlock = errors.New("operation would block")
@@ -118,6 +128,16 @@ func (t *plain) Read(p []byte) (int, error) {
 func (t *plain) Write(p []byte) (int, error) {
 	return retry(unix.Write, int(t.fd), p)
 }
+
+func (*plain) Flush() error { return nil }
+
+func (*plain) Unsent() int { return 0 }
+
+func (*plain) More() bool { return false }
+
+func (*plain) Farewell() {}
+
+func (*plain) Release() {}
 
 func (t *plain) CloseWrite() error {
 	return unix.Shutdown(int(t.fd), unix.SHUT_WR)

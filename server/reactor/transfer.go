@@ -3,6 +3,8 @@ package reactor
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"ftpd/selector"
 )
 
@@ -10,6 +12,10 @@ import (
 // turn.
 func (l *Loop) readable(c *Conn) {
 	l.touch(c)
+	if t, ok := c.transport.(*secure); ok && t.handshake != nil && (c.phase == open || c.phase == flushing) {
+		l.shake(c, t)
+		return
+	}
 	switch c.phase {
 	case open:
 		l.guard(c, func() { l.read(c) })
@@ -44,7 +50,7 @@ func (l *Loop) read(c *Conn) {
 			c.session.Received(l.now, 0)
 			return
 		case err != nil:
-			c.Abort(ReasonReset)
+			l.broken(c, endOf(err))
 			return
 		case n == 0:
 			c.eof = true
@@ -56,7 +62,7 @@ func (l *Loop) read(c *Conn) {
 		c.in += int64(n)
 		c.charge(input, n)
 		c.session.Received(l.now, n)
-		if n < len(space) && !l.edge { // the socket is empty, or has its end left, which is told once more
+		if n < len(space) && !l.edge && !c.transport.More() { // the socket is empty, or has its end left, which is told once more
 			return
 		}
 		if budget -= n; budget <= 0 { // the rest comes after the others
@@ -69,7 +75,7 @@ func (l *Loop) read(c *Conn) {
 // discard drops what a peer still sends to a connection that has ended.
 func (l *Loop) discard(c *Conn) {
 	for range 16 {
-		n, err := c.transport.Read(l.scratch)
+		n, err := (*plain)(c).Read(l.scratch)
 		if errors.Is(err, errWouldBlock) {
 			return
 		}
@@ -88,25 +94,34 @@ func (l *Loop) settle(c *Conn) {
 		return
 	}
 	l.write(c)
-	if c.phase == open && c.Queued() < l.config.LowWater {
+	if c.phase == open && c.Queued() < l.config.LowWater && !c.Handshaking() {
 		l.guard(c, func() { c.session.Resume(l.now) })
 		if c.Queued() > 0 && !c.blocked && !c.queues(output) {
 			c.Again() // written in the next round, after the others had their turn
 		}
 	}
-	if c.phase == flushing && c.Queued() == 0 {
-		c.setPhase(lingering)
+	if c.phase == flushing && c.Queued() == 0 && !c.Handshaking() {
+		c.transport.Farewell()
+		if l.write(c); c.Queued() == 0 {
+			c.setPhase(lingering)
+		}
 	}
 	c.rest()
 	c.forgetWait()
+	if c.phase == open && c.transport.More() && !c.session.Paused() && !c.starved && !c.queues(input) {
+		c.Again() // the selector knows nothing of it
+	}
 	l.watch(c)
 }
 
 // write writes queued output until it is gone, the socket is full, a bucket is
 // empty or the budget of the turn is used up.
 func (l *Loop) write(c *Conn) {
+	if c.blocked || !l.flush(c) || c.Handshaking() { // the selector tells when it is not blocked any more
+		return
+	}
 	f := c.flow
-	if f == nil || c.blocked { // the selector tells when it is not any more
+	if f == nil {
 		return
 	}
 	for budget := l.writeTurn; f.output.len() > 0 && budget > 0; {
@@ -134,9 +149,43 @@ func (l *Loop) write(c *Conn) {
 			l.buffers.put(f.output.pop())
 		}
 	}
-	if f.queued > 0 {
+	if l.flush(c) && f.queued > 0 {
 		c.Again()
 	}
+}
+
+// flush writes what the transport keeps, and reports whether nothing is left of it.
+func (l *Loop) flush(c *Conn) bool {
+	err := c.transport.Flush()
+	switch {
+	case errors.Is(err, errWouldBlock):
+		c.blocked = true
+	case err != nil:
+		c.Abort(ReasonReset)
+	}
+	return err == nil
+}
+
+// broken ends a connection that cannot be read any more. An alert is still told.
+func (l *Loop) broken(c *Conn, reason Reason) {
+	if reason != ReasonTLS {
+		c.Abort(reason)
+		return
+	}
+	c.dropOutput()
+	c.Finish(reason)
+}
+
+// endOf names why nothing more can be read.
+func endOf(err error) Reason {
+	var number unix.Errno
+	switch {
+	case errors.Is(err, errCut):
+		return ReasonCut
+	case errors.As(err, &number):
+		return ReasonReset
+	}
+	return ReasonTLS
 }
 
 // watch makes the selector's interest what the connection needs. Interest in
@@ -149,6 +198,8 @@ func (l *Loop) watch(c *Conn) {
 	}
 	want := c.interest & selector.Read
 	switch {
+	case c.Handshaking():
+		want = selector.Read
 	case c.eof || c.phase == flushing:
 		want = 0
 	case c.phase == lingering || !c.session.Paused() && !c.starved && !c.queues(input):

@@ -82,6 +82,10 @@ func (s *Session) busy() bool {
 }
 
 func (s *Session) expireGreeting() {
+	if s.link.Handshaking() {
+		s.link.Abort(reasonHandshakeTimeout) // it understands no word yet
+		return
+	}
 	if s.decoder.Buffered() == 0 {
 		s.foreign(reasonHandshakeTimeout)
 		return

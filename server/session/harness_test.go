@@ -27,29 +27,30 @@ type harness struct {
 	now     time.Time
 	moved   time.Time
 
-	output   []byte
-	scratch  []byte
-	sent     []byte // to the client, not yet decoded
-	blocked  bool   // output stays queued
-	jobs     []reactor.Job
-	lent     map[*reactor.Buffer]bool
-	input    []byte                    // see reactor.Link.Scratch
-	starved  bool                      // no buffers are lent
-	hungry   bool                      // and one was asked for
-	share    int                       // see reactor.Link
-	noBulk   bool                      // no buffers are lent but for control
-	free     map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
-	again    bool
-	deadline time.Time
-	limits   []*reactor.Bucket
-	admitted bool
-	exporter []byte // inside TLS; nil is plain
-	finished reactor.Reason
-	aborted  reactor.Reason
-	closed   bool
-	in, out  int64
-	replies  protocol.Decoder
-	tap      func(b []byte) // is shown all output when it is queued; nil is nobody
+	output      []byte
+	scratch     []byte
+	sent        []byte // to the client, not yet decoded
+	blocked     bool   // output stays queued
+	jobs        []reactor.Job
+	lent        map[*reactor.Buffer]bool
+	input       []byte                    // see reactor.Link.Scratch
+	starved     bool                      // no buffers are lent
+	hungry      bool                      // and one was asked for
+	share       int                       // see reactor.Link
+	noBulk      bool                      // no buffers are lent but for control
+	free        map[int][]*reactor.Buffer // used again, as the reactor does; nil is never
+	again       bool
+	deadline    time.Time
+	limits      []*reactor.Bucket
+	handshaking bool
+	admitted    bool
+	exporter    []byte // inside TLS; nil is plain
+	finished    reactor.Reason
+	aborted     reactor.Reason
+	closed      bool
+	in, out     int64
+	replies     protocol.Decoder
+	tap         func(b []byte) // is shown all output when it is queued; nil is nobody
 }
 
 type option func(*session.Config)
@@ -338,6 +339,8 @@ func (h *harness) Queued() int { return len(h.output) }
 func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
 
 func (h *harness) Admit() { h.admitted = true }
+
+func (h *harness) Handshaking() bool { return h.handshaking }
 
 func (h *harness) Secure() bool { return h.exporter != nil }
 

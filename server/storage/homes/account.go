@@ -73,10 +73,8 @@ func (a *account) open() error {
 	return nil
 }
 
-// measure counts, when it is its turn.
+// measure counts.
 func (a *account) measure() (local.Amount, error) {
-	a.counts <- struct{}{}
-	defer func() { <-a.counts }()
 	used, skipped, err := a.count(a.context)
 	if skipped > 0 && a.logger != nil {
 		a.logger.Warn("a home with a quota has directories that cannot be read, and what is in them is not counted", "directories", skipped)
@@ -180,6 +178,8 @@ func (a *account) recount() <-chan struct{} {
 	done := make(chan struct{})
 	a.counting = done
 	a.background.Go(func() {
+		a.counts <- struct{}{}
+		defer func() { <-a.counts }()
 		begin := a.now()
 		for range 3 {
 			if a.tryCount() {

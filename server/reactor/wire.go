@@ -1,0 +1,110 @@
+package reactor
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// maxHandshake bounds what a peer sends ahead of its handshake, in bytes: certificates
+// are what can make one large, and we ask for none.
+const maxHandshake = 64 << 10
+
+// wire is what crypto/tls takes for its connection: what has arrived and what is to be
+// sent, in memory. While the handshake lasts, Read waits for the loop to bring more; later
+// it never waits, and only the loop uses it.
+type wire struct {
+	mu      sync.Mutex
+	arrived sync.Cond
+	in      []byte // from the peer, not yet read by crypto/tls
+	out     []byte // for the peer, not yet written by the loop
+	end     error  // why nothing more comes
+	shaking bool
+
+	turns  chan struct{} // holds a token for each handshake that computes
+	paused func()        // tells the loop that out has something, before a Read waits
+	fetch  func() error  // of a Read after the handshake: fills in, or says why not
+}
+
+// nothing is that no byte is there now. crypto/tls keeps its state behind an error that is
+// temporary, so that reading goes on where it stopped (Conn.readRecord).
+type nothing struct{}
+
+func (nothing) Error() string   { return "nothing has arrived" }
+func (nothing) Timeout() bool   { return true }
+func (nothing) Temporary() bool { return true }
+
+func (w *wire) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.shaking {
+		return w.take(p)
+	}
+	if len(w.in) == 0 && w.end == nil {
+		if len(w.out) > 0 {
+			w.paused()
+		}
+		<-w.turns
+		for len(w.in) == 0 && w.end == nil {
+			w.arrived.Wait()
+		}
+		w.mu.Unlock()
+		w.turns <- struct{}{}
+		w.mu.Lock()
+	}
+	if len(w.in) == 0 {
+		return 0, w.end
+	}
+	n := copy(p, w.in)
+	w.in = w.in[n:]
+	return n, nil
+}
+
+// take is Read after the handshake.
+func (w *wire) take(p []byte) (int, error) {
+	if len(w.in) == 0 {
+		if err := w.fetch(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, w.in)
+	w.in = w.in[n:]
+	return n, nil
+}
+
+// Write takes all, whatever the peer does: to crypto/tls an error would be for ever.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out = append(w.out, p...)
+	return len(p), nil
+}
+
+// bring gives a handshake what has arrived, and reports false where that is too much.
+func (w *wire) bring(p []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.in)+len(p) > maxHandshake {
+		return false
+	}
+	w.in = append(w.in, p...)
+	w.arrived.Signal()
+	return true
+}
+
+// cut ends a handshake that still waits.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end = io.ErrUnexpectedEOF
+	w.arrived.Signal()
+}
+
+// The rest of net.Conn, of which crypto/tls uses nothing in what is asked of it here.
+func (*wire) Close() error                     { return nil }
+func (*wire) LocalAddr() net.Addr              { return nil }
+func (*wire) RemoteAddr() net.Addr             { return nil }
+func (*wire) SetDeadline(time.Time) error      { return nil }
+func (*wire) SetReadDeadline(time.Time) error  { return nil }
+func (*wire) SetWriteDeadline(time.Time) error { return nil }

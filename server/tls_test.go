@@ -1,0 +1,332 @@
+//go:build unix
+
+package server
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ftpd/client"
+	"ftpd/protocol"
+	"ftpd/server/identity"
+)
+
+// secureServer serves inside TLS in this process, and tells its log.
+func secureServer(t testing.TB, config Config) (address string, log *logBuffer) {
+	t.Helper()
+	id, err := identity.Own(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log = &logBuffer{}
+	config.Identity, config.Durability = id, None
+	config.Logger = slog.New(slog.NewTextHandler(log, nil))
+	s, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	t.Cleanup(func() {
+		s.Close()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the server's log:\n%.4000s", log)
+		}
+	})
+	return s.Address().String(), log
+}
+
+// anyServer trusts whoever answers: these tests are not about trust.
+func anyServer() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocolName}, MinVersion: tls.VersionTLS13}
+}
+
+func dialSecure(t testing.TB, address string, config *tls.Config) *tls.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return tls.Client(conn, config)
+}
+
+// Whatever goes through plain TCP goes through TLS: blocks larger and smaller than a record, many
+// requests in one, and more than the server may hold at once.
+func TestSecureTransfers(t *testing.T) {
+	for _, memory := range []int64{0, 4 << 20} {
+		t.Run(fmt.Sprint("memory ", memory), func(t *testing.T) {
+			root := t.TempDir()
+			address, _ := secureServer(t, Config{Root: root, Memory: memory})
+			c, err := client.Dial(t.Context(), address, &client.Options{TLS: anyServer()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			random := rand.NewChaCha8([32]byte{1})
+			for _, size := range []int{0, 1, 16384, 70_000, protocol.BlockSize, 5*protocol.BlockSize + 3, 12 << 20} {
+				content := make([]byte, size)
+				_, _ = random.Read(content)
+				name := fmt.Sprint(size)
+				put(t, c, name, string(content))
+				if back := get(t, c, name); back != string(content) {
+					t.Errorf("%d bytes came back as %d others", size, len(back))
+				}
+			}
+			source, back := t.TempDir(), filepath.Join(t.TempDir(), "back")
+			for i := range 300 {
+				if err := os.WriteFile(filepath.Join(source, fmt.Sprint(i)), bytes.Repeat([]byte{byte(i)}, i*37), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := c.PutTree(t.Context(), source, "tree", nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.GetTree(t.Context(), "tree", back, nil); err != nil {
+				t.Fatal(err)
+			}
+			if printed, err := exec.Command("diff", "-r", source, back).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, printed)
+			}
+		})
+	}
+}
+
+// oneByte sends each byte by itself, so that no record and no message of the handshake
+// arrives whole.
+type oneByte struct{ net.Conn }
+
+func (c oneByte) Write(p []byte) (int, error) {
+	for i := range p {
+		if _, err := c.Conn.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(p), nil
+}
+
+func TestSecureInPieces(t *testing.T) {
+	root := t.TempDir()
+	address, log := secureServer(t, Config{Root: root})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	secure := tls.Client(oneByte{conn}, anyServer())
+	frames := protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: "pieces"})
+	frames = protocol.Append(frames, 1, protocol.Mkdir{Path: "d"})
+	frames = protocol.Append(frames, 0, protocol.Bye{})
+	if _, err := secure.Write(frames); err != nil {
+		t.Fatal(err)
+	}
+	if err := secure.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(secure); err != nil { // io.ErrUnexpectedEOF is that close_notify is missing
+		t.Errorf("the server's end: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "d")); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the end", func() bool { return strings.Contains(log.String(), "reason=bye") })
+}
+
+// TestSecureEnds has connections end in every way, and looks at what the server calls it
+// and what the client hears.
+func TestSecureEnds(t *testing.T) {
+	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: "ends"})
+	for _, c := range []struct {
+		name, reason string
+		do           func(t *testing.T, raw net.Conn)
+	}{
+		{"close_notify", "eof", func(t *testing.T, raw net.Conn) {
+			secure := tls.Client(raw, anyServer())
+			_, _ = secure.Write(hello)
+			_ = secure.CloseWrite()
+			if _, err := io.ReadAll(secure); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"cut at a record's end", `"tls cut"`, func(t *testing.T, raw net.Conn) {
+			secure := tls.Client(raw, anyServer())
+			_, _ = secure.Write(hello)
+			_ = raw.(*net.TCPConn).CloseWrite()
+		}},
+		{"cut in the handshake", `"tls cut"`, func(t *testing.T, raw net.Conn) {
+			_, _ = raw.Write([]byte{handshakeByte, 3, 1, 0, 200, 1, 0})
+			_ = raw.(*net.TCPConn).CloseWrite()
+		}},
+		{"no protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.NextProtos = nil
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"another protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.NextProtos = []string{"h2"}
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"TLS 1.2", `"tls error"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"a record of noise", `"tls error"`, func(t *testing.T, raw net.Conn) {
+			secure := tls.Client(raw, anyServer())
+			if err := secure.Handshake(); err != nil {
+				t.Error(err)
+			}
+			_, _ = raw.Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
+			wantAlert(t, secure)
+		}},
+		{"more than a handshake has", `"tls error"`, func(t *testing.T, raw net.Conn) {
+			_, _ = raw.Write(append([]byte{handshakeByte, 3, 1, 0x40, 0, 1, 0xff, 0, 0}, make([]byte, 200<<10)...))
+		}},
+		{"plain", `"not tls"`, func(t *testing.T, raw net.Conn) {
+			_, _ = raw.Write(hello)
+			if said, err := io.ReadAll(raw); !strings.HasPrefix(string(said), "ftpd: this port speaks TLS") || err != nil {
+				t.Errorf("%q, %v", said, err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			address, log := secureServer(t, Config{Root: t.TempDir()})
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			c.do(t, conn)
+			_ = conn.Close() // or the server would wait for it
+			eventually(t, "reason "+c.reason, func() bool { return strings.Contains(log.String(), "reason="+c.reason) })
+		})
+	}
+}
+
+const handshakeByte = 22
+
+// wantAlert reads from a server that tells by an alert what is wrong.
+func wantAlert(t *testing.T, secure *tls.Conn) {
+	t.Helper()
+	_, err := io.ReadAll(secure)
+	var alert tls.AlertError
+	var operation *net.OpError
+	if !errors.As(err, &alert) && !(errors.As(err, &operation) && operation.Op == "remote error") {
+		t.Errorf("no alert, but %v", err)
+	}
+}
+
+// A silent client and one that never finishes its handshake go at the same moment as one
+// without TLS, and everybody else is served meanwhile.
+func TestSlowHandshakes(t *testing.T) {
+	address, log := secureServer(t, Config{Root: t.TempDir(), HandshakeTimeout: time.Second})
+	for i := range 100 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if i%2 == 0 {
+			_, _ = conn.Write([]byte{handshakeByte, 3, 1, 2, 0, 1})
+		}
+	}
+	c, err := client.Dial(t.Context(), address, &client.Options{TLS: anyServer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	put(t, c, "f", "content")
+	eventually(t, "the end of those that are slow", func() bool {
+		return strings.Count(log.String(), `reason="handshake timeout"`) == 100
+	})
+	if get(t, c, "f") != "content" {
+		t.Error("who was inside is not served any more")
+	}
+}
+
+// The daemon keeps its identity over restarts, and reads it again at SIGHUP while those who
+// are inside stay.
+func TestSecureDaemon(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	root := t.TempDir()
+	fingerprint := func(d *daemon) string {
+		t.Helper()
+		name, ok := strings.CutPrefix(d.identity, "ftpd: identity ")
+		if !ok {
+			t.Fatalf("the server printed %q", d.identity)
+		}
+		return name
+	}
+	first := run(t, root, "--tls", "--state-dir", state)
+	name := fingerprint(first)
+	first.signal(syscall.SIGTERM)
+	if err := first.wait(); err != nil {
+		t.Fatal(err)
+	}
+	d := run(t, root, "--tls", "--state-dir", state)
+	if fingerprint(d) != name {
+		t.Error("a restart changed the identity")
+	}
+	inside, err := client.Dial(t.Context(), d.address, &client.Options{TLS: anyServer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
+	serial := func() string {
+		secure := dialSecure(t, d.address, anyServer())
+		if err := secure.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return secure.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	before := serial()
+	key := filepath.Join(state, "identity.key")
+	if err := os.WriteFile(key, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(syscall.SIGHUP)
+	eventually(t, "the complaint", func() bool { return strings.Contains(d.log.String(), "what was there before stays") })
+	if serial() != before {
+		t.Error("a broken key took the place of one that works")
+	}
+	if err := errors.Join(os.Remove(key), os.Remove(filepath.Join(state, "identity.crt"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := identity.Own(state); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(syscall.SIGHUP)
+	eventually(t, "the new certificate", func() bool { return serial() != before })
+	put(t, inside, "f", "content")
+}
+
+func TestOpenSSLClient(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("no openssl on this machine")
+	}
+	address, _ := secureServer(t, Config{Root: t.TempDir()})
+	command := exec.Command("openssl", "s_client", "-connect", address, "-alpn", protocolName)
+	printed, _ := command.CombinedOutput() // it ends with its input, and does not like the certificate
+	for _, want := range []string{"TLSv1.3", "ALPN protocol: " + protocolName} {
+		if !strings.Contains(string(printed), want) {
+			t.Errorf("no %q in %s", want, printed)
+		}
+	}
+}

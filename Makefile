@@ -4,6 +4,7 @@
 BIN         := bin
 PREFIX      ?= /usr/local
 DESTDIR     ?=
+PODMAN      ?= podman
 TESTFLAGS   ?=
 FUZZTIME    ?= 30s
 BENCH       ?= .
@@ -51,6 +52,16 @@ install: build ## install both programs in PREFIX/bin (PREFIX=/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN)/ftpd $(BIN)/ftpc $(DESTDIR)$(PREFIX)/bin/
 
+.PHONY: image-files
+image-files: build ## lay out in bin/image what the container image holds
+	@rm -rf $(BIN)/image
+	@mkdir -p $(BIN)/image/bin $(BIN)/image/srv $(BIN)/image/state
+	@cp $(BIN)/ftpd $(BIN)/ftpc $(BIN)/image/bin/
+
+.PHONY: image
+image: image-files ## build the container image ftpd with PODMAN (podman)
+	$(PODMAN) build --format docker -t ftpd -f packaging/Containerfile $(BIN)/image
+
 .PHONY: test
 test: ## run all tests, with the race detector where there is a C compiler
 	@race=-race; go build -race runtime/race 2>/dev/null || { race=; echo "no C compiler: testing without the race detector"; }; \
@@ -64,6 +75,10 @@ allocations: ## run the tests of what a transfer allocates, which the race detec
 test-selectors: ## run the server's tests on each selector of this system
 	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \
 		echo "selector $$kind"; FTPD_SELECTOR=$$kind go test -count=1 $(TESTFLAGS) ./server ./server/reactor; done
+
+.PHONY: test-secure
+test-secure: ## run the server's tests once more, inside TLS
+	@FTPD_TLS=true go test -count=1 $(TESTFLAGS) ./server
 
 .PHONY: race
 race: ## run all tests with the race detector

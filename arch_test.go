@@ -38,7 +38,12 @@ var arrows = []arrow{
 	{from: "protocol", modules: []string{xxh3}, without: append([]string{"io", "bufio", "log", "log/slog", "time"}, system...)},
 	{from: "selector", modules: []string{unix}},
 
-	{from: "server/ftpd", project: []string{"server", "server/access", "server/identity", "server/session", "selector", "internal/command"}, modules: []string{cli, "golang.org/x/term"}, tests: []string{"..."}},
+	{
+		from:    "server/ftpd",
+		project: []string{"server", "server/access", "server/confine", "server/identity", "server/session", "server/systemd", "selector", "internal/command"},
+		modules: []string{cli, "golang.org/x/term"},
+		tests:   []string{"..."},
+	},
 	{
 		from:    "server",
 		project: []string{"protocol", "selector", "server/access", "server/identity", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
@@ -50,6 +55,8 @@ var arrows = []arrow{
 		project: []string{"protocol", "server/reactor", "server/session", "server/storage"},
 		modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/ssh"},
 	},
+	{from: "server/confine", modules: []string{unix}},
+	{from: "server/systemd", modules: []string{unix}},
 	{from: "server/reactor", project: []string{"selector"}, modules: []string{unix}},
 	{
 		// It is handed errors of system calls, and so may name them: see sansIO.
@@ -103,7 +110,7 @@ var arrows = []arrow{
 	},
 	{from: "bench/peers/apt"},
 	{from: "bench/peers/process"},
-	{from: "bench/peers/tools", project: []string{"bench/peers/apt", "bench/peers/process"}},
+	{from: "bench/peers/tools", project: []string{"internal/trial", "bench/peers/apt", "bench/peers/process"}},
 	{
 		from:    "bench/mirror",
 		project: []string{"internal/trial", "bench/machine", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},

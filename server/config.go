@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Root     string             // the directory to serve, default "."
 	Listen   string             // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
+	Socket   int                // a listening TCP socket to use in place of Listen, as a service manager hands one over; 0 is none
 	Insecure bool               // allow an address that other machines reach
 	Identity *identity.Identity // what is shown inside TLS; nil is plain TCP
 	ReadOnly bool               // refuse every change
@@ -45,6 +46,9 @@ type Config struct {
 
 	DigestCache   int64         // bytes for the digests of files that do not change, default 32 MiB
 	KeepResumable time.Duration // how long the part of an interrupted upload is kept, default 24 h
+
+	Heartbeat      func()        // called by the loop that serves everybody, and must not block; nil is never
+	HeartbeatEvery time.Duration // how often, at least once in so long unless the loop is stuck
 
 	Durability Durability
 	Version    string       // told to clients, default "ftpd"

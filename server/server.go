@@ -35,6 +35,9 @@ var ErrInsecure = errors.New("anyone who reaches this address could change the s
 // whatever the machine.
 var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 65535; such as 127.0.0.1:2120")
 
+// ErrSocket is returned by New for a Config.Socket that it cannot serve on.
+var ErrSocket = errors.New("cannot serve on the socket that was handed over")
+
 // Server serves one directory.
 type Server struct {
 	closeAll func() error       // what is served
@@ -98,9 +101,12 @@ func localOptions(config Config) local.Options {
 }
 
 func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
-	fd, bound, err := reactor.Listen(address)
-	if err != nil {
-		return nil, err
+	fd, bound := config.Socket, address
+	if fd == 0 {
+		var err error
+		if fd, bound, err = reactor.Listen(address); err != nil {
+			return nil, err
+		}
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
@@ -130,6 +136,8 @@ func listen(config Config, address netip.AddrPort, store storage.Storage, admiss
 		RateDown:        config.RateDown,
 		AddressRateUp:   config.AddressRateUp,
 		AddressRateDown: config.AddressRateDown,
+		Heartbeat:       config.Heartbeat,
+		HeartbeatEvery:  config.HeartbeatEvery,
 	})
 	if err != nil {
 		return nil, err
@@ -137,9 +145,27 @@ func listen(config Config, address netip.AddrPort, store storage.Storage, admiss
 	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound}, nil
 }
 
-// resolve turns Config.Listen into an address, and refuses one that is not
-// safe.
+// resolve returns the address of Config.Socket or Config.Listen, and refuses one that
+// is not safe.
 func resolve(config Config) (netip.AddrPort, error) {
+	address, err := named(config)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
+	}
+	return address, nil
+}
+
+func named(config Config) (netip.AddrPort, error) {
+	if config.Socket != 0 {
+		address, err := reactor.Inherit(config.Socket)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%w: descriptor %d: %w", ErrSocket, config.Socket, err)
+		}
+		return address, nil
+	}
 	listen := config.Listen
 	if listen == "" {
 		listen = "127.0.0.1:0"
@@ -159,9 +185,6 @@ func resolve(config Config) (netip.AddrPort, error) {
 	address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
-	}
-	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
-		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
 	}
 	return address, nil
 }

@@ -45,6 +45,7 @@ func (w withServer) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-o", dir, "ftpd/server/ftpd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is installed: one with cgo is not confined
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build ftpd: %w\n%s", err, out))
 	}
@@ -142,9 +143,11 @@ func startServer(root string, flags ...string) (address string, stop func() erro
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return "", nil, fmt.Errorf("ftpd printed no address: %w; %s", cmd.Wait(), cmd.Stderr)
+	printed, line := bufio.NewReader(out), ""
+	for !strings.Contains(line, " on ") { // before it there may be an identity
+		if line, err = printed.ReadString('\n'); err != nil {
+			return "", nil, fmt.Errorf("ftpd printed no address: %w; %s", cmd.Wait(), cmd.Stderr)
+		}
 	}
 	address = strings.TrimSpace(line[strings.LastIndex(line, " on ")+len(" on "):])
 	return address, func() error {

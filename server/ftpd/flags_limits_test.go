@@ -3,6 +3,7 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestLimits(t *testing.T) {
 		AddressRateUp: config.AddressRateUp, AddressRateDown: config.AddressRateDown,
 		InFlight: config.InFlight, ListDepth: config.ListDepth, Memory: config.Memory,
 	}
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -49,6 +49,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		complain(stderr, "ftpd: "+err.Error())
+		if hinted, ok := errors.AsType[*hinted](err); ok {
+			complain(stderr, "hint: "+hinted.hint)
+		}
 		return exitFailure
 	}
 	return 0
@@ -72,6 +75,14 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	plan, err := planOf(c)
+	if err != nil {
+		return err
+	}
+	service, err := newService(&config)
+	if err != nil {
+		return err
+	}
 	logs := newLogWriter(stderr)
 	defer logs.Close(logPatience)
 	if config.Logger, err = newLogger(c, logs); err != nil {
@@ -81,12 +92,30 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	s, err := server.New(config)
-	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
-		return wrong(c, "listen", "%v", err)
+	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) || errors.Is(err, server.ErrSocket) {
+		return service.wrongAddress(c, err)
 	}
 	if err != nil {
 		return err
 	}
+	if err := enter(plan, config); err != nil {
+		return err // the process ends, and with it what it has open
+	}
+	defer reloadOnHangup(s, service.manager, config.Logger)()
+	announce(config, s, stdout)
+	service.manager.Ready()
+	defer context.AfterFunc(c.Context, func() {
+		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
+		service.manager.Stopping()
+		s.Shutdown()
+	})()
+	err = s.Serve()
+	config.Logger.Info("stopped")
+	return err
+}
+
+// announce says that the server serves, to people and to the program that started it.
+func announce(config server.Config, s *server.Server, stdout io.Writer) {
 	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
 		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
 	said := fmt.Sprintf("ftpd: serving %s on %s\n", config.Root, s.Address())
@@ -96,12 +125,4 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, said); err != nil {
 		config.Logger.Warn("nobody reads standard output", "error", err)
 	}
-	defer reloadOnHangup(config.Logger, s.Reload)()
-	defer context.AfterFunc(c.Context, func() {
-		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
-		s.Shutdown()
-	})()
-	err = s.Serve()
-	config.Logger.Info("stopped")
-	return err
 }

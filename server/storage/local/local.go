@@ -114,6 +114,7 @@ func OpenRoot(root *os.Root, options Options) (*Store, error) {
 	if options.ReadOnly {
 		return s, nil
 	}
+	_ = bootID() // now: a server that confines itself later may not reach it any more
 	if err := s.sweep(); err != nil {
 		_ = s.top.Close()
 		_ = root.Close()

@@ -22,8 +22,6 @@ func reloadOnHangup(s *server.Server, manager *systemd.Notifier, logger *slog.Lo
 			manager.Reloading()
 			if err := s.Reload(); err != nil {
 				logger.Error("nothing was reloaded, and what was there before stays", "error", err)
-			} else {
-				logger.Info("reloaded")
 			}
 			manager.Ready()
 		}

@@ -76,6 +76,10 @@ test-selectors: ## run the server's tests on each selector of this system
 	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \
 		echo "selector $$kind"; FTPD_SELECTOR=$$kind go test -count=1 $(TESTFLAGS) ./server ./server/reactor; done
 
+.PHONY: test-secure
+test-secure: ## run the server's tests once more, inside TLS
+	@FTPD_TLS=true go test -count=1 $(TESTFLAGS) ./server
+
 .PHONY: race
 race: ## run all tests with the race detector
 	@$(call in-modules,CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...)

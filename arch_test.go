@@ -110,7 +110,7 @@ var arrows = []arrow{
 	},
 	{from: "bench/peers/apt"},
 	{from: "bench/peers/process"},
-	{from: "bench/peers/tools", project: []string{"bench/peers/apt", "bench/peers/process"}},
+	{from: "bench/peers/tools", project: []string{"internal/trial", "bench/peers/apt", "bench/peers/process"}},
 	{
 		from:    "bench/mirror",
 		project: []string{"internal/trial", "bench/machine", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},

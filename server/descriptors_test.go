@@ -66,7 +66,7 @@ func TestMoreClientsThanDescriptors(t *testing.T) {
 	var group sync.WaitGroup
 	for range 100 {
 		group.Go(func() {
-			c, err := client.Dial(t.Context(), d.address, nil)
+			c, err := client.Dial(t.Context(), d.address, dialing(client.Options{}))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -91,7 +91,7 @@ func TestMoreClientsThanDescriptors(t *testing.T) {
 		_ = c.Close()
 	}
 	eventually(t, "room for another", func() bool {
-		c, err := client.Dial(t.Context(), d.address, nil)
+		c, err := client.Dial(t.Context(), d.address, dialing(client.Options{}))
 		if err == nil {
 			_ = c.Close()
 		}

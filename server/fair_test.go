@@ -21,7 +21,7 @@ func TestSlowReaders(t *testing.T) {
 	put(t, c, "large", content)
 	for range 40 {
 		slow := dialRaw(t, address)
-		if err := slow.conn.SetReadBuffer(4096); err != nil {
+		if err := socket(slow.conn).SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
 		var gets []byte

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +23,7 @@ import (
 // closes. It shuts its own side only after that, or at once with hangUp.
 func speak(t *testing.T, address string, bytes []byte, hangUp bool) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := connect(address)
 	if err != nil {
 		t.Error(err)
 		return ""
@@ -159,7 +158,7 @@ func TestStopsAnywhere(t *testing.T) {
 // inProcess runs a server in this process.
 func inProcess(t *testing.T, config Config) (s *Server, stop func()) {
 	t.Helper()
-	config.Logger, config.Selector = quiet, asked(t)
+	config.Logger, config.Selector, config.Identity = quiet, asked(t), inside(t)
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)

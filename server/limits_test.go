@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 func dialFrom(t *testing.T, source, address string) (*client.Client, error) {
 	t.Helper()
 	local := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
-	c, err := client.Dial(t.Context(), address, &client.Options{Dial: local.DialContext})
+	c, err := client.Dial(t.Context(), address, dialing(client.Options{Dial: local.DialContext}))
 	if err == nil {
 		t.Cleanup(func() { _ = c.Close() })
 	}
@@ -38,7 +39,7 @@ func TestMaxClients(t *testing.T) {
 	var group sync.WaitGroup
 	for range 200 {
 		group.Go(func() {
-			if _, err := client.Dial(t.Context(), d.address, nil); !errors.Is(err, client.ErrBusy) || !strings.Contains(err.Error(), "again in 10s") {
+			if _, err := client.Dial(t.Context(), d.address, dialing(client.Options{})); !errors.Is(err, client.ErrBusy) || !strings.Contains(err.Error(), "again in 10s") {
 				t.Errorf("a newcomer was told %v", err)
 			}
 		})
@@ -52,7 +53,7 @@ func TestMaxClients(t *testing.T) {
 	group.Wait()
 	_ = other.Close()
 	eventually(t, "room for another", func() bool {
-		c, err := client.Dial(t.Context(), d.address, nil)
+		c, err := client.Dial(t.Context(), d.address, dialing(client.Options{}))
 		if err == nil {
 			_ = c.Close()
 		}
@@ -64,7 +65,7 @@ func TestMaxClients(t *testing.T) {
 func TestMaxPerIP(t *testing.T) {
 	d := run(t, t.TempDir(), "--max-per-ip", "2")
 	first, second := dial(t, d.address), dial(t, d.address)
-	if _, err := client.Dial(t.Context(), d.address, nil); !errors.Is(err, client.ErrBusy) || !strings.Contains(err.Error(), "from your address") {
+	if _, err := client.Dial(t.Context(), d.address, dialing(client.Options{})); !errors.Is(err, client.ErrBusy) || !strings.Contains(err.Error(), "from your address") {
 		t.Errorf("the third of an address was told %v", err)
 	}
 	eventually(t, "the line of the log", func() bool { return strings.Contains(d.log.String(), `reason="too many from one address"`) })
@@ -136,7 +137,7 @@ func TestLowRateOutlivesTimeouts(t *testing.T) {
 	content := strings.Repeat("0123456789", size/10)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // no test hangs
 	defer cancel()
-	c, err := client.Dial(ctx, d.address, &client.Options{Retries: -1})
+	c, err := client.Dial(ctx, d.address, dialing(client.Options{Retries: -1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestLowRateOutlivesTimeouts(t *testing.T) {
 	if _, err := c.Put(ctx, "f", strings.NewReader(content), nil); err != nil {
 		t.Error(err)
 	}
-	if c, err = client.Dial(ctx, d.address, &client.Options{Retries: -1}); err != nil {
+	if c, err = client.Dial(ctx, d.address, dialing(client.Options{Retries: -1})); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
@@ -203,7 +204,7 @@ func TestListDepth(t *testing.T) {
 // TestHandshakeIsAbsolute has a client greet by one byte at a time, which does not help.
 func TestHandshakeIsAbsolute(t *testing.T) {
 	d := run(t, t.TempDir(), "--handshake-timeout", "200ms", "--idle-timeout", "1h")
-	conn, err := net.Dial("tcp", d.address)
+	conn, err := connect(d.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,4 +227,19 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 	}
 	<-ended
 	eventually(t, "the end", func() bool { return strings.Contains(d.log.String(), `reason="handshake timeout"`) })
+}
+
+// TestClientOfLowRate puts a file that the kernel takes at once and the server for longer
+// than the client waits where nothing moves.
+func TestClientOfLowRate(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a client what of its bytes has arrived")
+	}
+	d := run(t, t.TempDir(), "--rate-up", "100K")
+	c, err := client.Dial(t.Context(), d.address, &client.Options{Timeout: 3 * time.Second, Retries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	put(t, c, "f", strings.Repeat("0123456789", 60_000))
 }

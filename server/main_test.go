@@ -97,6 +97,9 @@ func run(t testing.TB, root string, flags ...string) *daemon {
 func begin(t testing.TB, root string, command *exec.Cmd) *daemon {
 	t.Helper()
 	d := &daemon{t: t, root: root, log: &logBuffer{}, cmd: command}
+	if allSecure && d.cmd.Env == nil {
+		d.cmd.Env = append(os.Environ(), "FTPD_STATE_DIR="+filepath.Dir(ftpd))
+	}
 	d.cmd.Stderr = d.log
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
@@ -161,7 +164,7 @@ func (d *daemon) status(field string) string {
 
 func dial(t testing.TB, address string) *client.Client {
 	t.Helper()
-	c, err := client.Dial(t.Context(), address, nil)
+	c, err := client.Dial(t.Context(), address, dialing(client.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +283,7 @@ func TestDrain(t *testing.T) {
 	d.signal(syscall.SIGINT)
 	eventually(t, "the shutdown", func() bool { return strings.Contains(d.log.String(), "shutting down") })
 	eventually(t, "the closing of the port", func() bool {
-		other, err := client.Dial(t.Context(), d.address, nil)
+		other, err := client.Dial(t.Context(), d.address, dialing(client.Options{}))
 		if err == nil {
 			_ = other.Close()
 		}

@@ -39,6 +39,7 @@ func putSized(t *testing.T, c *client.Client) map[string]int64 {
 // OK leaves when the file is on the disk and its name too: all is written, then synced,
 // then renamed, then the directory is synced.
 func TestOrderOfACommit(t *testing.T) {
+	needsPlain(t)
 	d := run(t, t.TempDir())
 	c := dial(t, d.address)
 	if !c.Server().Durable {
@@ -61,6 +62,7 @@ func TestOrderOfACommit(t *testing.T) {
 // So it is with the directories that a PUT makes: OK is behind a sync of the names of
 // all of them.
 func TestOrderOfNewDirectories(t *testing.T) {
+	needsPlain(t)
 	d := run(t, t.TempDir())
 	c := dial(t, d.address)
 	put(t, c, "first", "has the staging directory made")
@@ -94,6 +96,7 @@ func TestOrderOfNewDirectories(t *testing.T) {
 // Without durability nothing is synced at all, and WELCOME says so; the rest is as it
 // was.
 func TestOrderWithoutDurability(t *testing.T) {
+	needsPlain(t)
 	d := run(t, t.TempDir(), "--durability", "none")
 	c := dial(t, d.address)
 	if c.Server().Durable {
@@ -150,6 +153,7 @@ func TestWriteBehind(t *testing.T) {
 // Commits at the same time share syncs: there are fewer than commits, and each OK is
 // behind one of the content that began after its last write, and one of the names.
 func TestOrderOfAGroupCommit(t *testing.T) {
+	needsPlain(t)
 	const commits = 64
 	d := run(t, t.TempDir())
 	c := dial(t, d.address)

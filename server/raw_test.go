@@ -12,17 +12,17 @@ import (
 // rawClient speaks the protocol by hand, to stop where no client would.
 type rawClient struct {
 	t    *testing.T
-	conn *net.TCPConn
+	conn net.Conn
 }
 
 func dialRaw(t *testing.T, address string) *rawClient {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	c := &rawClient{t, conn.(*net.TCPConn)}
+	c := &rawClient{t, conn}
 	c.send(protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: "raw"}))
 	return c
 }
@@ -48,6 +48,7 @@ func (c *rawClient) startPut(path string, size uint64) {
 // reset ends the connection as the kernel does for a process that was killed
 // with data unread.
 func (c *rawClient) reset() {
-	_ = c.conn.SetLinger(0)
-	_ = c.conn.Close()
+	tcp := socket(c.conn)
+	_ = tcp.SetLinger(0)
+	_ = tcp.Close()
 }

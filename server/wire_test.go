@@ -40,7 +40,7 @@ func openWire(t testing.TB, address string) *wire {
 
 func dialWire(t testing.TB, address string) *wire {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}

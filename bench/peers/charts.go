@@ -56,7 +56,7 @@ func (r results) panel(place string, t task) *plot.Plot {
 		value := median(r.of(row{place: place, task: t, tool: name}), wall).Seconds()
 		p.X.Max = math.Max(p.X.Max, value*1.2) // room for the figure behind the longest
 		at := len(names) - 1 - i
-		if name == tools.Product || name == tools.ProductQuick {
+		if tools.Ours(name) {
 			ours.Values[at] = value
 		} else {
 			others.Values[at] = value

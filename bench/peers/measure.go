@@ -126,7 +126,7 @@ func (m *measurement) turn(ctx context.Context, p *place, t task, delay time.Dur
 // noted, and its row left out from then on.
 func (m *measurement) sample(ctx context.Context, p *place, of row, tool tools.Tool) error {
 	t := of.task
-	if m.absent[tool.Name] != nil || m.dropped[of] || tool.PutOnly && t.direction == get {
+	if m.absent[tool.Name] != nil || m.dropped[of] || tool.PutOnly && t.direction == get || tool.FileOnly && t.tree() {
 		return nil
 	}
 	taken, err := m.copy(ctx, p, of, tool)

@@ -29,6 +29,9 @@ func known() results {
 	add(get, file, tools.Product, 200, 100)
 	add(get, file, "vsftpd", 200)
 	add(get, file, tools.Rsync, 400)
+	add(get, file, tools.ProductTLS, 180)
+	add(get, file, "nginx, TLS", 300)
+	add(get, file, "vsftpd, TLS", 360)
 	add(put, tree, tools.Reference, 1000)
 	add(put, tree, tools.Product, 300)
 	add(put, tree, tools.ProductQuick, 900)
@@ -59,6 +62,7 @@ func TestTables(t *testing.T) {
 		"| /mem | get one file of 100 MiB | ftpd, durability commit | 1.50 > 1.00 | 0.38 | 0.75 > 0.65 | vsftpd |",
 		"| /mem | put 10,000 files of 4 KiB | ftpd, durability commit | **0.30** ≤ 0.90 | **0.30** ≤ 0.33 | 0.30 | rsync --daemon |",
 		"| /mem | put 10,000 files of 4 KiB | ftpd, durability none | **0.90** ≤ 0.90 | 0.90 > 0.33 | 0.90 | rsync --daemon |",
+		"| /mem | get one file of 100 MiB | ftpd, durability commit, TLS | **1.20** ≤ 1.50 | **0.60** ≤ 0.70 | nginx, TLS |",
 		"### Get one file of 100 MiB in /mem",
 		"| cp | client of cp | 3 | 0.100 | 0.090–0.300 | 1,000 | 1.00 | 0.67 | 0.020 | 0.030 |",
 		"| rsync --daemon | client of rsync --daemon | 1 | 1.000 | 1.000–1.000 | 10,000 | 1.00 | 3.33 | 0.020 | 0.030 |",

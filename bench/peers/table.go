@@ -20,6 +20,7 @@ func (r results) markdown() string {
 	}
 	out.WriteString("\n## Budgets\n\n")
 	out.WriteString(r.budgets())
+	out.WriteString(r.secureBudgets())
 	for _, place := range r.places() {
 		for _, k := range r.kinds() {
 			for _, d := range []direction{put, get} {
@@ -101,6 +102,9 @@ const (
 	treeToRsync = 0.33
 	fileToCopy  = 1.00
 	fileToBest  = 0.65
+
+	secureToPlain = 1.50
+	secureToBest  = 0.70
 )
 
 // budgets compares the product with what it is held to.
@@ -127,7 +131,7 @@ func (r results) budget(of row) string {
 	if of.task.tree() {
 		toCopy, toRsync, toBest = treeToCopy, treeToRsync, 0
 	}
-	best := r.bestPeer(of.place, of.task)
+	best := r.bestPeer(of.place, of.task, false)
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", of.place, of.task, of.tool,
 		r.held(of, tools.Reference, toCopy), r.held(of, tools.Rsync, toRsync), r.held(of, best, toBest), best)
 }
@@ -146,11 +150,34 @@ func (r results) held(of row, other string, asked float64) string {
 	return fmt.Sprintf("%.2f > %.2f", ratio, asked)
 }
 
-// bestPeer returns the fastest tool that copies over a network and is not the
-// product; empty where there is none.
-func (r results) bestPeer(place string, t task) string {
+// secureBudgets compares the product inside TLS with itself outside, and with others
+// inside; empty if that was not measured.
+func (r results) secureBudgets() string {
+	var rows strings.Builder
+	for _, place := range r.places() {
+		for _, k := range r.kinds() {
+			for _, d := range []direction{put, get} {
+				of := row{place: place, task: task{d, k}, tool: tools.ProductTLS}
+				if len(r.of(of)) == 0 {
+					continue
+				}
+				best := r.bestPeer(place, of.task, true)
+				fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", place, of.task, of.tool,
+					r.held(of, tools.Product, secureToPlain), r.held(of, best, secureToBest), best)
+			}
+		}
+	}
+	if rows.Len() == 0 {
+		return ""
+	}
+	return "\n| in | task | tool | × without TLS | × best peer inside TLS | the best peer |\n|---|---|---|---:|---:|---|\n" + rows.String()
+}
+
+// bestPeer returns the fastest tool that copies over a network, inside TLS or outside,
+// and is not the product; empty where there is none.
+func (r results) bestPeer(place string, t task, secure bool) string {
 	for _, tool := range r.byMedian(place, t) {
-		if tool != tools.Reference && tool != tools.Product && tool != tools.ProductQuick {
+		if tools.Secure(tool) == secure && tool != tools.Reference && !tools.Ours(tool) {
 			return tool
 		}
 	}

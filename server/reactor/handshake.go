@@ -104,7 +104,12 @@ func (c *Conn) Exporter(label string) ([]byte, bool) {
 
 // shake reads what belongs to a handshake.
 func (l *Loop) shake(c *Conn, t *secure) {
-	n, err := (*plain)(c).Read(l.scratch)
+	c.ignored = true // there may be more
+	room := t.wire.room()
+	if room == 0 {
+		return
+	}
+	n, err := (*plain)(c).Read(l.scratch[:room])
 	switch {
 	case errors.Is(err, errWouldBlock):
 		return
@@ -115,18 +120,13 @@ func (l *Loop) shake(c *Conn, t *secure) {
 		c.Abort(ReasonCut)
 		return
 	}
-	c.ignored = true // there may be more
 	c.moved = l.now.Sub(l.epoch)
-	c.in += int64(n)
 	begins := t.handshake.begun.IsZero()
 	if begins && l.scratch[0] != handshakeRecord {
 		l.tellPlain(c)
 		return
 	}
-	if !t.wire.bring(l.scratch[:n]) {
-		c.Abort(ReasonTLS)
-		return
-	}
+	t.wire.bring(l.scratch[:n])
 	if begins {
 		l.beginHandshake(c, t.handshake)
 	}

@@ -12,6 +12,9 @@ const (
 	// sealAtOnce is how many bytes become records at once: fifteen full records and
 	// what they add fit in a LargeBuffer, and leave in one write.
 	sealAtOnce = 15 << 14
+	// sealedMore is more than a record adds to its bytes: a header, a type and a tag
+	// (RFC 8446 5.2).
+	sealedMore = 64
 	// foreignRecord is what a plain client is told that comes to a port with TLS.
 	foreignRecord = "ftpd: this port speaks TLS 1.3; connect with ftpds:// or --tls\r\n"
 	// handshakeRecord is the first byte of every TLS connection (RFC 8446 5.1).
@@ -98,9 +101,10 @@ func (t *secure) Write(p []byte) (int, error) {
 	if err := t.Flush(); err != nil {
 		return 0, err
 	}
-	t.sealed = t.conn.loop.buffers.must(classOf(LargeBuffer))
+	p = p[:min(len(p), sealAtOnce)]
+	t.sealed = t.conn.loop.buffers.must(classOf(len(p) + sealedMore*(len(p)>>14+1)))
 	t.wire.out = t.sealed.Bytes[:0]
-	n, err := t.tls.Write(p[:min(len(p), sealAtOnce)])
+	n, err := t.tls.Write(p)
 	if err != nil {
 		return 0, err
 	}

@@ -102,7 +102,7 @@ func (l *Loop) settle(c *Conn) {
 	}
 	if c.phase == flushing && c.Queued() == 0 && !c.Handshaking() {
 		c.transport.Farewell()
-		if l.write(c); c.Queued() == 0 {
+		if l.write(c); c.phase == flushing && c.Queued() == 0 { // the peer may be gone
 			c.setPhase(lingering)
 		}
 	}
@@ -199,7 +199,10 @@ func (l *Loop) watch(c *Conn) {
 	want := c.interest & selector.Read
 	switch {
 	case c.Handshaking():
-		want = selector.Read
+		want = 0
+		if c.transport.(*secure).wire.room() > 0 {
+			want = selector.Read
+		}
 	case c.eof || c.phase == flushing:
 		want = 0
 	case c.phase == lingering || !c.session.Paused() && !c.starved && !c.queues(input):

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// maxHandshake bounds what a peer sends ahead of its handshake, in bytes: certificates
-// are what can make one large, and we ask for none.
-const maxHandshake = 64 << 10
+// maxAhead bounds what of a peer's bytes waits for its handshake, in bytes. The rest stays
+// in the kernel: what follows the handshake may come before we know that it is over.
+const maxAhead = 16 << 10
 
 // wire is what crypto/tls takes for its connection: what has arrived and what is to be
 // sent, in memory. While the handshake lasts, Read waits for the loop to bring more; later
@@ -21,9 +21,10 @@ type wire struct {
 	out     []byte // for the peer, not yet written by the loop
 	end     error  // why nothing more comes
 	shaking bool
+	full    bool // the loop was told that there is no room
 
 	turns  chan struct{} // holds a token for each handshake that computes
-	paused func()        // tells the loop that out has something, before a Read waits
+	paused func()        // tells the loop that there is something to write, or room, before a Read waits
 	fetch  func() error  // of a Read after the handshake: fills in, or says why not
 }
 
@@ -42,7 +43,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		return w.take(p)
 	}
 	if len(w.in) == 0 && w.end == nil {
-		if len(w.out) > 0 {
+		if len(w.out) > 0 || w.full {
+			w.full = false
 			w.paused()
 		}
 		<-w.turns
@@ -81,16 +83,21 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// bring gives a handshake what has arrived, and reports false where that is too much.
-func (w *wire) bring(p []byte) bool {
+// room returns how many bytes a handshake takes now. Where that is none, paused is called
+// once there is some.
+func (w *wire) room() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.in)+len(p) > maxHandshake {
-		return false
-	}
+	w.full = len(w.in) == maxAhead
+	return maxAhead - len(w.in)
+}
+
+// bring gives a handshake what has arrived: no more than there is room for.
+func (w *wire) bring(p []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.in = append(w.in, p...)
 	w.arrived.Signal()
-	return true
 }
 
 // cut ends a handshake that still waits.

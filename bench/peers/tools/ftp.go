@@ -16,9 +16,14 @@ const (
 	treeClient = "lftp -P10 mirror"
 )
 
-// ftpClients finds curl and lftp, which talk to any FTP server. login is
-// USER:PASSWORD@, or empty.
-func ftpClients(ctx context.Context, find *Finder, p Place, login string) (func(address string) Client, error) {
+// login is how a client comes in.
+type login struct {
+	user   string // USER:PASSWORD@, or empty
+	secure bool   // inside TLS, with whoever answers
+}
+
+// ftpClients finds curl and lftp, which talk to any FTP server.
+func ftpClients(ctx context.Context, find *Finder, p Place, as login) (func(address string) Client, error) {
 	curl, err := find.program(ctx, "curl", "usr/bin/curl")
 	if err != nil {
 		return nil, err
@@ -27,8 +32,15 @@ func ftpClients(ctx context.Context, find *Finder, p Place, login string) (func(
 	if err != nil {
 		return nil, err
 	}
+	single := func(words ...string) (process.Command, error) {
+		all := []string{curl.path, "-sS", "-f"}
+		if as.secure {
+			all = append(all, "--ssl-reqd", "-k")
+		}
+		return process.Command{Line: append(all, words...), Env: curl.env}, nil
+	}
 	return func(address string) Client {
-		url := "ftp://" + login + address
+		url := "ftp://" + as.user + address
 		tree := func(mirror, from, to string) process.Command {
 			return process.Command{Line: []string{lftp.path, "--norc", "-c", mirrorScript(url, mirror, from, to)}, Env: lftpSettings(lftp, p)}
 		}
@@ -37,13 +49,13 @@ func ftpClients(ctx context.Context, find *Finder, p Place, login string) (func(
 				if c.Tree {
 					return tree("mirror -R -P10", c.Local, c.Remote), nil
 				}
-				return process.Command{Line: []string{curl.path, "-sS", "-f", "-T", c.Local, url + "/" + c.Remote}, Env: curl.env}, nil
+				return single("-T", c.Local, url+"/"+c.Remote)
 			},
 			Get: func(c Copy) (process.Command, error) {
 				if c.Tree {
 					return tree("mirror -P10", c.Remote, c.Local), nil
 				}
-				return process.Command{Line: []string{curl.path, "-sS", "-f", "-o", c.Local, url + "/" + c.Remote}, Env: curl.env}, nil
+				return single("-o", c.Local, url+"/"+c.Remote)
 			},
 		}
 	}, nil

@@ -18,7 +18,18 @@ import (
 // nginx serves files with sendfile, and takes them by WebDAV's PUT where it was
 // built with that. It puts a body into a temporary file and renames it.
 func nginx(find *Finder) Tool {
-	start := func(ctx context.Context, p Place) (*Session, error) {
+	return Tool{Name: nginxName, File: "curl", Tree: "curl --parallel", Packages: []string{"nginx", "curl"}, Start: startNginx(find, false)}
+}
+
+const nginxName = "nginx"
+
+// secureNginx is the same inside TLS 1.3, without HTTP/2.
+func secureNginx(find *Finder) Tool {
+	return Tool{Name: nginxName + insideTLS, File: "curl", FileOnly: true, Packages: []string{"nginx", "curl"}, Start: startNginx(find, true)}
+}
+
+func startNginx(find *Finder, secure bool) func(context.Context, Place) (*Session, error) {
+	return func(ctx context.Context, p Place) (*Session, error) {
 		found, err := find.program(ctx, "nginx", "usr/sbin/nginx")
 		if err != nil {
 			return nil, err
@@ -35,14 +46,26 @@ func nginx(find *Finder) Tool {
 		if err != nil {
 			return nil, err
 		}
-		config, err := p.write("nginx.conf", nginxConfig(p, address, puts))
+		scheme, tls := "http", ""
+		if secure {
+			scheme = "https"
+			if tls, err = nginxTLS(p); err != nil {
+				return nil, err
+			}
+		}
+		config, err := p.write("nginx.conf", nginxConfig(p, address, tls, puts))
 		if err != nil {
 			return nil, err
 		}
 		c := process.Command{Line: []string{found.path, "-p", p.Scratch, "-c", config, "-e", "stderr"}, Env: found.env, Workers: runtime.NumCPU()}
-		return serve(ctx, address, c, func(address string) Client { return httpClient(curl, p, "http://"+address+"/", puts) })
+		return serve(ctx, address, c, func(address string) Client { return httpClient(curl, p, scheme+"://"+address+"/", puts) })
 	}
-	return Tool{Name: "nginx", File: "curl", Tree: "curl --parallel", Packages: []string{"nginx", "curl"}, Start: start}
+}
+
+// nginxTLS returns what nginx is to be told of TLS.
+func nginxTLS(p Place) (string, error) {
+	certificate, key, err := p.identity()
+	return fmt.Sprintf("ssl_certificate %s;\nssl_certificate_key %s;\nssl_protocols TLSv1.3;\n", certificate, key), err
 }
 
 // takesFiles says whether nginx has the module for PUT.
@@ -56,7 +79,8 @@ func takesFiles(ctx context.Context, nginx program) (bool, error) {
 	return strings.Contains(string(out), "http_dav_module"), nil
 }
 
-func nginxConfig(p Place, address string, puts bool) string {
+// nginxConfig is the whole configuration; tls is what belongs to TLS, if anything.
+func nginxConfig(p Place, address, tls string, puts bool) string {
 	var text strings.Builder
 	if os.Getuid() == 0 { // its workers would become somebody who may not read what root wrote
 		text.WriteString("user root root;\n")
@@ -66,7 +90,11 @@ func nginxConfig(p Place, address string, puts bool) string {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&text, "%s_temp_path %s/%s;\n", kind, p.Scratch, kind)
 	}
-	fmt.Fprintf(&text, "server {\nlisten %s;\nroot %s;\n", address, p.Root)
+	listen := address
+	if tls != "" {
+		listen += " ssl"
+	}
+	fmt.Fprintf(&text, "server {\nlisten %s;\nroot %s;\n%s", listen, p.Root, tls)
 	if puts {
 		text.WriteString("location / { dav_methods PUT; create_full_put_path on; dav_access user:rw group:r all:r; }\n")
 	}
@@ -76,7 +104,7 @@ func nginxConfig(p Place, address string, puts bool) string {
 
 func httpClient(curl program, p Place, url string, puts bool) Client {
 	run := func(words ...string) process.Command {
-		return process.Command{Line: append([]string{curl.path, "-sS", "-f"}, words...), Env: curl.env}
+		return process.Command{Line: append([]string{curl.path, "-sS", "-f", "-k"}, words...), Env: curl.env}
 	}
 	parallel := func(list string, err error) (process.Command, error) {
 		if err != nil {

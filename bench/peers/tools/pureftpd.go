@@ -24,7 +24,7 @@ func pureFTPD(find *Finder) Tool {
 		if err != nil {
 			return nil, err
 		}
-		clients, err := ftpClients(ctx, find, p, "bench:bench@")
+		clients, err := ftpClients(ctx, find, p, login{user: "bench:bench@"})
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ func pyftpdlib(find *Finder) Tool {
 		if err != nil {
 			return nil, err
 		}
-		clients, err := ftpClients(ctx, find, p, "")
+		clients, err := ftpClients(ctx, find, p, login{})
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ package tools
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"ftpd/bench/peers/process"
@@ -22,6 +23,7 @@ type Tool struct {
 	Synced   bool     // a put is on the disk when it is said to be done
 	Required bool     // its failure ends the run: it is the product
 	PutOnly  bool     // it gets as another tool does
+	FileOnly bool     // it is measured with the large file only
 	// Start makes it ready to copy to and from a place. An error says why it
 	// cannot be measured here.
 	Start func(ctx context.Context, p Place) (*Session, error)
@@ -82,7 +84,17 @@ const (
 	ProductQuick = "ftpd, durability none"
 	Reference    = "cp"
 	Rsync        = "rsync --daemon"
+	ProductTLS   = Product + insideTLS
 )
+
+// insideTLS ends the names of tools whose bytes are encrypted on their way.
+const insideTLS = ", TLS"
+
+// Secure reports whether a tool of that name copies inside TLS.
+func Secure(name string) bool { return strings.HasSuffix(name, insideTLS) }
+
+// Ours reports whether a tool of that name is the product.
+func Ours(name string) bool { return name == Product || name == ProductQuick || name == ProductTLS }
 
 // All returns every tool in the order of the tables. bin is the directory of
 // ftpd and ftpc.
@@ -90,13 +102,16 @@ func All(bin string, find *Finder) []Tool {
 	return []Tool{
 		ftpd(Product, bin, true),
 		ftpd(ProductQuick, bin, false, "--durability", "none"),
+		secureFTPD(bin),
 		copier(),
 		rsync(Rsync, find),
 		rsync(Rsync+" --fsync", find, "--fsync"),
 		vsftpd(find),
+		secureVsftpd(find),
 		pureFTPD(find),
 		pyftpdlib(find),
 		nginx(find),
+		secureNginx(find),
 		sshd(find),
 	}
 }

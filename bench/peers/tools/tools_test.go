@@ -4,6 +4,7 @@ package tools
 
 import (
 	"context"
+	"crypto/tls"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +57,11 @@ func TestCommandLines(t *testing.T) {
 	p := testPlace(t)
 	dir := fakes(t, map[string]string{"cp": "", "curl": "", "lftp": ""})
 	find := NewFinder(apt.New(t.TempDir(), t.Logf))
-	ftp, err := ftpClients(t.Context(), find, p, "bench:bench@")
+	ftp, err := ftpClients(t.Context(), find, p, login{user: "bench:bench@"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ftps, err := ftpClients(t.Context(), find, p, login{secure: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +89,10 @@ func TestCommandLines(t *testing.T) {
 			ftp(address),
 			"/curl -sS -f -T /l/image ftp://bench:bench@127.0.0.1:99/t/image", "/curl -sS -f -o /l/image ftp://bench:bench@127.0.0.1:99/t/image",
 			`mirror -R -P10 "/l/image" "t/image"`, `mirror -P10 "t/image" "/l/image"`,
+		},
+		"ftp, TLS": {
+			ftps(address),
+			"/curl -sS -f --ssl-reqd -k -T /l/image ftp://127.0.0.1:99/t/image", "/curl -sS -f --ssl-reqd -k -o /l/image ftp://127.0.0.1:99/t/image", "", "",
 		},
 		"scp": {
 			scpClient(scp, program{path: "ssh"}, p, address),
@@ -139,12 +148,32 @@ func TestNginxWithAndWithoutPut(t *testing.T) {
 		if err != nil || puts != want {
 			t.Errorf("%s: %v, %v", name, puts, err)
 		}
-		if got := strings.Contains(nginxConfig(p, "h:1", puts), "dav_methods PUT"); got != want {
+		if got := strings.Contains(nginxConfig(p, "h:1", "", puts), "dav_methods PUT"); got != want {
 			t.Errorf("%s: configured %v", name, got)
 		}
 	}
 	if _, err := takesFiles(t.Context(), program{path: filepath.Join(dir, "broken")}); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestNginxInsideTLS(t *testing.T) {
+	p := testPlace(t)
+	settings, err := nginxTLS(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := nginxConfig(p, "h:1", settings, true)
+	for _, line := range []string{"listen h:1 ssl;", "ssl_protocols TLSv1.3;", "ssl_certificate " + p.Scratch + "/certificate.pem;", "ssl_certificate_key " + p.Scratch + "/key.pem;"} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, text)
+		}
+	}
+	if _, err := tls.LoadX509KeyPair(p.Scratch+"/certificate.pem", p.Scratch+"/key.pem"); err != nil {
+		t.Error(err)
+	}
+	if text := nginxConfig(p, "h:1", "", true); strings.Contains(text, "ssl") {
+		t.Errorf("TLS in\n%s", text)
 	}
 }
 

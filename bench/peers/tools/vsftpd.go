@@ -13,12 +13,23 @@ import (
 // vsftpd serves anonymous clients, as the user who runs it, so that it needs
 // neither root nor a user of its own.
 func vsftpd(find *Finder) Tool {
-	start := func(ctx context.Context, p Place) (*Session, error) {
+	return Tool{Name: vsftpdName, File: fileClient, Tree: treeClient, Packages: []string{"vsftpd", "curl", "lftp"}, Start: startVsftpd(find, false)}
+}
+
+const vsftpdName = "vsftpd"
+
+// secureVsftpd is the same inside TLS, commands and data.
+func secureVsftpd(find *Finder) Tool {
+	return Tool{Name: vsftpdName + insideTLS, File: fileClient, FileOnly: true, Packages: []string{"vsftpd", "curl"}, Start: startVsftpd(find, true)}
+}
+
+func startVsftpd(find *Finder, secure bool) func(context.Context, Place) (*Session, error) {
+	return func(ctx context.Context, p Place) (*Session, error) {
 		found, err := find.program(ctx, "vsftpd", "usr/sbin/vsftpd")
 		if err != nil {
 			return nil, err
 		}
-		clients, err := ftpClients(ctx, find, p, "")
+		clients, err := ftpClients(ctx, find, p, login{secure: secure})
 		if err != nil {
 			return nil, err
 		}
@@ -30,13 +41,20 @@ func vsftpd(find *Finder) Tool {
 		if err != nil {
 			return nil, err
 		}
-		config, err := p.write("vsftpd.conf", fmt.Sprintf(vsftpdConfig, port, p.Root, self.Username, p.Scratch))
+		text := fmt.Sprintf(vsftpdConfig, port, p.Root, self.Username, p.Scratch)
+		if secure {
+			certificate, key, err := p.identity()
+			if err != nil {
+				return nil, err
+			}
+			text += fmt.Sprintf(vsftpdTLS, certificate, key)
+		}
+		config, err := p.write("vsftpd.conf", text)
 		if err != nil {
 			return nil, err
 		}
 		return serve(ctx, address, process.Command{Line: []string{found.path, config}, Env: found.env}, clients)
 	}
-	return Tool{Name: "vsftpd", File: fileClient, Tree: treeClient, Packages: []string{"vsftpd", "curl", "lftp"}, Start: start}
 }
 
 const vsftpdConfig = `listen=YES
@@ -59,4 +77,14 @@ anon_umask=022
 allow_writeable_chroot=YES
 seccomp_sandbox=NO
 xferlog_enable=NO
+`
+
+const vsftpdTLS = `ssl_enable=YES
+allow_anon_ssl=YES
+force_anon_logins_ssl=YES
+force_anon_data_ssl=YES
+require_ssl_reuse=NO
+ssl_ciphers=HIGH
+rsa_cert_file=%s
+rsa_private_key_file=%s
 `

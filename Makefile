@@ -4,6 +4,7 @@
 BIN         := bin
 PREFIX      ?= /usr/local
 DESTDIR     ?=
+PODMAN      ?= podman
 TESTFLAGS   ?=
 FUZZTIME    ?= 30s
 BENCH       ?= .
@@ -50,6 +51,16 @@ build: ## build bin/ftpd and bin/ftpc, static
 install: build ## install both programs in PREFIX/bin (PREFIX=/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN)/ftpd $(BIN)/ftpc $(DESTDIR)$(PREFIX)/bin/
+
+.PHONY: image-files
+image-files: build ## lay out in bin/image what the container image holds
+	@rm -rf $(BIN)/image
+	@mkdir -p $(BIN)/image/bin $(BIN)/image/srv $(BIN)/image/state
+	@cp $(BIN)/ftpd $(BIN)/ftpc $(BIN)/image/bin/
+
+.PHONY: image
+image: image-files ## build the container image ftpd with PODMAN (podman)
+	$(PODMAN) build --format docker -t ftpd -f packaging/Containerfile $(BIN)/image
 
 .PHONY: test
 test: ## run all tests, with the race detector where there is a C compiler
@@ -140,7 +151,7 @@ try-mirror: build ## mirror Go's own source both ways, interrupted, killed and c
 	@bench/mirror/use.sh $(BIN) "$$(go env GOROOT)/src"
 
 .PHONY: bench-stat
-bench-stat: build ## how soon a stat is answered beside downloads and a slow disk
+bench-stat: build ## how soon a stat is answered beside downloads, a slow disk and 1,000 slow clients
 	@cd bench && go build -o ../$(BIN)/service ./service
 	@$(BIN)/service -stat
 

@@ -38,13 +38,25 @@ var arrows = []arrow{
 	{from: "protocol", modules: []string{xxh3}, without: append([]string{"io", "bufio", "log", "log/slog", "time"}, system...)},
 	{from: "selector", modules: []string{unix}},
 
-	{from: "server/ftpd", project: []string{"server", "server/identity", "selector", "internal/command"}, modules: []string{cli}, tests: []string{"..."}},
+	{
+		from:    "server/ftpd",
+		project: []string{"server", "server/access", "server/confine", "server/identity", "server/session", "server/systemd", "selector", "internal/command"},
+		modules: []string{cli, "golang.org/x/term"},
+		tests:   []string{"..."},
+	},
 	{
 		from:    "server",
-		project: []string{"protocol", "selector", "server/reactor", "server/session", "server/storage", "server/storage/local"},
+		project: []string{"protocol", "selector", "server/access", "server/identity", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
 		tests:   []string{"..."},
 	},
 	{from: "server/identity"},
+	{
+		from:    "server/access",
+		project: []string{"protocol", "server/reactor", "server/session", "server/storage"},
+		modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/ssh"},
+	},
+	{from: "server/confine", modules: []string{unix}},
+	{from: "server/systemd", modules: []string{unix}},
 	{from: "server/reactor", project: []string{"selector"}, modules: []string{unix}},
 	{
 		// It is handed errors of system calls, and so may name them: see sansIO.
@@ -62,6 +74,11 @@ var arrows = []arrow{
 		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
 	},
 	{
+		from:    "server/storage/homes",
+		project: []string{"server/storage", "server/storage/local"},
+		tests:   []string{"server/storage/faulty", "server/storage/storagetest"},
+	},
+	{
 		from:    "server/storage/faulty",
 		project: []string{"server/storage"},
 		without: system,
@@ -70,11 +87,11 @@ var arrows = []arrow{
 	{from: "server/storage/storagetest", project: []string{"server/storage"}, modules: []string{"github.com/google/go-cmp/cmp"}},
 
 	{from: "client/trust", project: []string{"internal/ownfile"}},
-	{from: "client", project: []string{"protocol"}, modules: []string{unix}, tests: []string{"..."}},
+	{from: "client", project: []string{"protocol"}, modules: []string{unix, "golang.org/x/crypto/ssh"}, tests: []string{"..."}},
 	{
 		from:    "client/ftpc",
 		project: []string{"client", "client/trust", "protocol", "internal/command", "internal/ownfile"},
-		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term"},
+		modules: []string{cli, "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/crypto/ssh", "golang.org/x/crypto/ssh/agent"},
 		tests:   []string{"..."},
 	},
 

@@ -61,6 +61,15 @@ func dialFirst(ctx context.Context, address string, options Options, limits limi
 
 // dial makes one connection.
 func dial(ctx context.Context, address string, options *Options, limits limits) (*conn, error) {
+	for {
+		c, err := dialOnce(ctx, address, options, limits)
+		if !errors.Is(err, errAskedLong) { // which it is once, for then the password is known
+			return c, err
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, address string, options *Options, limits limits) (*conn, error) {
 	limited := ctx
 	if options.DialTimeout > 0 {
 		var cancel context.CancelFunc
@@ -71,7 +80,7 @@ func dial(ctx context.Context, address string, options *Options, limits limits) 
 	if err != nil {
 		return nil, dialError(ctx, address, err)
 	}
-	c, err := open(limited, nc, address, options, limits)
+	c, err := open(ctx, limited, nc, address, options, limits)
 	if err != nil {
 		_ = nc.Close() // the first error is the one to tell
 		return nil, dialError(ctx, address, err)
@@ -79,17 +88,21 @@ func dial(ctx context.Context, address string, options *Options, limits limits) 
 	return c, nil
 }
 
-// open makes a connection of what was dialled.
-func open(ctx context.Context, raw net.Conn, address string, options *Options, limits limits) (*conn, error) {
+// open makes a connection of what was dialled. limited bounds all but a login, which
+// somebody may have to type a password for.
+func open(ctx, limited context.Context, raw net.Conn, address string, options *Options, limits limits) (*conn, error) {
 	nc := raw
 	if options.TLS != nil {
 		var err error
-		if nc, err = secure(ctx, raw, address, options.TLS); err != nil {
+		if nc, err = secure(limited, raw, address, options.TLS); err != nil {
 			return nil, err
 		}
 	}
 	in := newReceiver(nc)
-	server, err := greet(ctx, in, address, options)
+	server, err := greet(limited, in, address, options)
+	if err == nil {
+		err = enter(ctx, in, server, options)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +132,9 @@ func dialError(ctx context.Context, address string, err error) error {
 	if _, said := errors.AsType[*Error](err); said || unacceptable(err) {
 		return err
 	}
+	if _, local := errors.AsType[*LocalError](err); local {
+		return err
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ErrTimeout
 	}
@@ -127,12 +143,10 @@ func dialError(ctx context.Context, address string, err error) error {
 
 // greet exchanges HELLO and WELCOME.
 func greet(ctx context.Context, in *receiver, address string, o *Options) (Server, error) {
-	stop := context.AfterFunc(ctx, func() {
-		_ = in.conn.SetDeadline(time.Unix(1, 0)) // long past: it ends what is under way
-	})
+	stop := interruptible(ctx, in.conn)
 	defer stop()
 	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: uint16(o.InFlight), Agent: o.Agent})
-	in.hello = len(hello)
+	in.greeted = len(hello)
 	if _, err := in.conn.Write(hello); err != nil && ctx.Err() != nil {
 		return Server{}, ctx.Err()
 	} // any other failure shows in reading, with what the server may have said
@@ -159,8 +173,17 @@ func greet(ctx context.Context, in *receiver, address string, o *Options) (Serve
 		Address:  address,
 		ReadOnly: m.Features&protocol.FeatureReadOnly != 0,
 		Durable:  m.Features&protocol.FeatureDurable != 0,
+		Users:    m.Features&protocol.FeatureLogin != 0,
 		InFlight: min(o.InFlight, int(m.InFlight)),
 	}, nil
+}
+
+// interruptible has the end of a context end what is under way on a connection, until
+// stop is called; stop returns false where that came too late.
+func interruptible(ctx context.Context, c net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		_ = c.SetDeadline(time.Unix(1, 0)) // long past
+	})
 }
 
 func firstFrame(in *receiver) (protocol.Frame, error) {

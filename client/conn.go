@@ -51,7 +51,7 @@ func newConn(in *receiver, server Server, timeout time.Duration, limits limits) 
 		server:   server,
 		limits:   limits,
 		in:       in,
-		sender:   newSender(in.hello),
+		sender:   newSender(in.greeted),
 		slots:    make(chan struct{}, server.InFlight),
 		joined:   make(chan struct{}, 1),
 		dead:     make(chan struct{}),

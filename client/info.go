@@ -68,6 +68,7 @@ type Server struct {
 	Agent    string // its name and version
 	Address  string // host and port that were dialled
 	ReadOnly bool   // every change is refused
+	Users    bool   // it has users, who can log in
 	Durable  bool   // a Put returns only when the file is synced to the disk
 	InFlight int    // requests that may be in flight on this connection
 }

@@ -47,6 +47,9 @@ type Options struct {
 	// server is verified is up to it: a zero one trusts the system's authorities. The
 	// handshake counts for DialTimeout. nil is a plain connection.
 	TLS *tls.Config
+	// Login is who the client acts for; nil is nobody.
+	Login *Login
+	login *login
 	// Dial connects; the default is that of net.Dialer. TLS is put upon what it returns.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -70,6 +73,9 @@ func (o *Options) withDefaults() Options {
 	filled.InFlight = min(filled.InFlight, math.MaxUint16)
 	filled.Retries = max(filled.Retries, 0)
 	filled.Connections = max(filled.Connections, 1)
+	if filled.Login != nil {
+		filled.login = &login{Login: *filled.Login}
+	}
 	if filled.Dial == nil {
 		filled.Dial = new(net.Dialer).DialContext
 	}

@@ -16,7 +16,7 @@ type receiver struct {
 	conn    net.Conn
 	decoder protocol.Decoder
 	buffer  *buffer // attached to the decoder
-	hello   int     // bytes of the HELLO that was sent
+	greeted int     // bytes that were sent before the connection's writer began
 	shared  *buffer // holds small payloads, one behind another; nil before the first
 	used    int     // of shared
 }

@@ -47,7 +47,9 @@ func passes(err error) bool {
 	return network
 }
 
-func isOfConnection(err *Error) bool { return err.Op == "connection" || err.Op == "dial" }
+func isOfConnection(err *Error) bool {
+	return err.Op == "connection" || err.Op == "dial" || err.Op == "login"
+}
 
 // isLost tells whether an error is the end of a connection, so that a request
 // has had no answer.

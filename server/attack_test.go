@@ -166,7 +166,7 @@ func TestPanicInOneConnection(t *testing.T) {
 				}
 				return nil
 			}, op)
-			s, err := listen(Config{Logger: quiet, Selector: asked(t), TLS: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Before: bad}))
+			s, err := listen(Config{Logger: quiet, Selector: asked(t), Identity: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Before: bad}), admission{})
 			mustDo(t, err)
 			stop := serve(t, s)
 			defer stop()

@@ -1,13 +1,13 @@
 package server
 
 import (
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/identity"
 	"ftpd/server/reactor"
 )
 
@@ -15,12 +15,19 @@ import (
 // directory on a free port of 127.0.0.1. A negative duration or amount switches off
 // what it is for.
 type Config struct {
-	Root     string        // the directory to serve, default "."
-	Listen   string        // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
-	Insecure bool          // allow an address that other machines reach
-	TLS      *tls.Config   // nil is plain TCP; has the certificate, and New sets version, protocol and tickets
-	ReadOnly bool          // refuse every change
-	Selector selector.Kind // default Auto
+	Root     string             // the directory to serve, default "."
+	Listen   string             // HOST:PORT, default 127.0.0.1:0; port 0 asks for a free one
+	Socket   int                // a listening TCP socket to use in place of Listen, as a service manager hands one over; 0 is none
+	Insecure bool               // allow an address that other machines reach
+	Identity *identity.Identity // what is shown inside TLS; nil is plain TCP
+	ReadOnly bool               // refuse every change
+	Selector selector.Kind      // default Auto
+
+	Users         string        // the users file; empty is a server without users
+	Anonymous     Anonymous     // what who has not logged in may do
+	LoginFailures int           // failed logins until an address is refused, default 10; negative is any number
+	LoginBan      time.Duration // how long it is refused then, and failures count, default 15 min
+	LoginTimeout  time.Duration // from connecting until a login must have succeeded where one is needed, default 30 s
 
 	MaxClients       int           // connections at once, default 10,000
 	MaxPerAddress    int           // those of one address, or of one /64 network of IPv6, default any number
@@ -39,6 +46,9 @@ type Config struct {
 
 	DigestCache   int64         // bytes for the digests of files that do not change, default 32 MiB
 	KeepResumable time.Duration // how long the part of an interrupted upload is kept, default 24 h
+
+	Heartbeat      func()        // called by the loop that serves everybody, and must not block; nil is never
+	HeartbeatEvery time.Duration // how often, at least once in so long unless the loop is stuck
 
 	Durability Durability
 	Version    string       // told to clients, default "ftpd"

@@ -35,7 +35,7 @@ func TestDecayedFile(t *testing.T) {
 			p[at-offset] ^= 1
 		}
 	}
-	s, err := listen(Config{Logger: quiet, Selector: asked(t), TLS: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Damage: damage}))
+	s, err := listen(Config{Logger: quiet, Selector: asked(t), Identity: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Damage: damage}), admission{})
 	if err != nil {
 		t.Fatal(err)
 	}

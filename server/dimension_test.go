@@ -42,7 +42,7 @@ func socket(conn net.Conn) *net.TCPConn {
 }
 
 // inside returns what a server of this process shows; nil where all are plain.
-func inside(t testing.TB) *tls.Config {
+func inside(t testing.TB) *identity.Identity {
 	t.Helper()
 	if !allSecure {
 		return nil
@@ -51,7 +51,7 @@ func inside(t testing.TB) *tls.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id.Config()
+	return id
 }
 
 // needsPlain skips a test that looks at what passes between client and server.

@@ -151,7 +151,7 @@ func TestSlowDisk(t *testing.T) {
 	}
 	gate := faulty.NewGate()
 	slow := faulty.New(store, faulty.Hooks{Before: faulty.On(gate.Hook, faulty.Open)})
-	s, err := listen(Config{Logger: quiet, Selector: asked(t), TLS: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), slow)
+	s, err := listen(Config{Logger: quiet, Selector: asked(t), Identity: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), slow, admission{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestDiskFaults(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(root, "f"), []byte(large), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := listen(Config{Logger: quiet, Selector: asked(t), TLS: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Before: faulty.Fail(broken, c.op)}))
+			s, err := listen(Config{Logger: quiet, Selector: asked(t), Identity: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), faulty.New(store, faulty.Hooks{Before: faulty.Fail(broken, c.op)}), admission{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -158,7 +158,7 @@ func TestStopsAnywhere(t *testing.T) {
 // inProcess runs a server in this process.
 func inProcess(t *testing.T, config Config) (s *Server, stop func()) {
 	t.Helper()
-	config.Logger, config.Selector, config.TLS = quiet, asked(t), inside(t)
+	config.Logger, config.Selector, config.Identity = quiet, asked(t), inside(t)
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -162,6 +162,9 @@ func TestInFlight(t *testing.T) {
 	}
 	use(t, c)
 	raw := dialRaw(t, d.address)
+	if err := raw.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // no test hangs
+		t.Fatal(err)
+	}
 	raw.send(protocol.Append(protocol.Append(nil, 1, protocol.Put{Size: 1, Path: "p"}), 2, protocol.Stat{Path: "f"}))
 	heard, _ := io.ReadAll(raw.conn)
 	if !strings.Contains(string(heard), "more than 1 requests") {
@@ -202,6 +205,9 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 	d := run(t, t.TempDir(), "--handshake-timeout", "200ms", "--idle-timeout", "1h")
 	conn, err := connect(d.address)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // no test hangs
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})

@@ -37,7 +37,9 @@ func build(m *testing.M) int {
 	if err == nil {
 		ftpd = filepath.Join(dir, "ftpd")
 		var printed []byte
-		if printed, err = exec.Command("go", "build", "-o", ftpd, "./ftpd").CombinedOutput(); err != nil {
+		build := exec.Command("go", "build", "-o", ftpd, "./ftpd")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is installed: one with cgo is not confined
+		if printed, err = build.CombinedOutput(); err != nil {
 			err = fmt.Errorf("build ftpd: %w\n%s", err, printed)
 		}
 		defer os.RemoveAll(dir)
@@ -370,6 +372,13 @@ func TestCommandLine(t *testing.T) {
 		{"address of the environment", "FTPD_LISTEN=nonsense", nil, 2, []string{"ftpd: FTPD_LISTEN: ", "HOST:PORT"}},
 		{"bool of the environment", "FTPD_READ_ONLY=yes", nil, 2, []string{"ftpd: FTPD_READ_ONLY: \"yes\"", "neither true nor false"}},
 		{"flag before environment", "FTPD_LOG_LEVEL=loud", []string{"--log-level", "info", "--listen", "0.0.0.0:0"}, 2, []string{"--insecure"}},
+		{"no such user", "", []string{"--user-id", "nobdy"}, 2, []string{"--user-id", "nobdy", "hint: "}},
+		{"root as the user", "", []string{"--user-id", "0"}, 2, []string{"--user-id", "root", "hint: "}},
+		{"a user without a group", "", []string{"--user-id", "4000123"}, 2, []string{"--user-id", "4000123", "hint: ", "--group-id"}},
+		{"no such group", "", []string{"--user-id", "4000123", "--group-id", "nogroop"}, 2, []string{"ftpd: --group-id: ", "nogroop"}},
+		{"a group without a user", "", []string{"--group-id", "12"}, 2, []string{"--group-id", "hint: ", "--user-id"}},
+		{"bad confinement", "", []string{"--confine", "maybe"}, 2, []string{"--confine", "maybe", "auto, off or require"}},
+		{"user of the environment", "FTPD_USER_ID=nobdy", nil, 2, []string{"ftpd: FTPD_USER_ID: ", "nobdy"}},
 		{"version", "", []string{"--version"}, 0, []string{"ftpd"}},
 		{"help", "", []string{"--help"}, 0, []string{"--root DIR", "FTPD_ROOT", "--drain-timeout"}},
 	} {

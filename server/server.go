@@ -18,25 +18,33 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/selector"
+	"ftpd/server/access"
+	"ftpd/server/identity"
 	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
+	"ftpd/server/storage/homes"
 	"ftpd/server/storage/local"
 )
 
-// ErrInsecure is returned by New for an address that other machines reach:
-// there are no users yet and nothing is encrypted.
-var ErrInsecure = errors.New("anyone who reaches this address could read and change the served files, unencrypted; use a loopback address, or allow it with --insecure")
+// ErrInsecure is returned by New for an address that other machines reach, unless the
+// server has TLS and users, and lets nobody else change anything.
+var ErrInsecure = errors.New("anyone who reaches this address could change the served files, or read what passes; give the server --tls and --users, use a loopback address, or allow it with --insecure")
 
 // ErrAddress is returned by New for a text that is no address to listen on,
 // whatever the machine.
 var ErrAddress = errors.New("an address is HOST:PORT, with a port from 0 to 65535; such as 127.0.0.1:2120")
 
+// ErrSocket is returned by New for a Config.Socket that it cannot serve on.
+var ErrSocket = errors.New("cannot serve on the socket that was handed over")
+
 // Server serves one directory.
 type Server struct {
-	storage storage.Storage
-	loop    *reactor.Loop
-	address netip.AddrPort
+	closeAll func() error       // what is served
+	gate     *access.Gate       // nil without users
+	identity *identity.Identity // nil outside TLS
+	loop     *reactor.Loop
+	address  netip.AddrPort
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -49,35 +57,63 @@ func New(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	root := config.Root
-	if root == "" {
-		root = "."
+	if config.Root == "" {
+		config.Root = "."
 	}
-	store, err := local.Open(root, local.Options{
+	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := listenFor(config, address, homes)
+	if err != nil {
+		return nil, errors.Join(err, homes.Close())
+	}
+	return s, nil
+}
+
+// listenFor listens for those who are served the root. They use it until it is closed.
+func listenFor(config Config, address netip.AddrPort, h *homes.Homes) (*Server, error) {
+	store, _, err := h.Acquire("/", homes.Quota{})
+	if err != nil {
+		return nil, err
+	}
+	admission, err := admit(config, store, h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := listen(config, address, store, admission)
+	if err != nil {
+		return nil, err
+	}
+	s.closeAll = h.Close
+	return s, nil
+}
+
+func localOptions(config Config) local.Options {
+	return local.Options{
 		ReadOnly:      config.ReadOnly,
 		NoSync:        config.Durability == None,
 		DigestCache:   config.DigestCache,
 		KeepResumable: config.KeepResumable,
 		ListDepth:     config.ListDepth,
 		Logger:        config.Logger,
-	})
-	if err != nil {
-		return nil, err
 	}
-	s, err := listen(config, address, store)
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return s, nil
 }
 
-func listen(config Config, address netip.AddrPort, store storage.Storage) (*Server, error) {
-	fd, bound, err := reactor.Listen(address)
-	if err != nil {
-		return nil, err
+func listen(config Config, address netip.AddrPort, store storage.Storage, admission admission) (*Server, error) {
+	fd, bound := config.Socket, address
+	if fd == 0 {
+		var err error
+		if fd, bound, err = reactor.Listen(address); err != nil {
+			return nil, err
+		}
 	}
 	sessions := session.NewFactory(session.Config{
 		Storage:          store,
+		Allow:            admission.allow,
+		Gate:             admission.sessionGate(),
+		PlainPasswords:   config.Insecure || address.Addr().IsLoopback(),
+		LoginTimeout:     config.LoginTimeout,
 		Logger:           config.Logger,
 		Agent:            agent(config.Version),
 		Features:         features(config),
@@ -87,28 +123,49 @@ func listen(config Config, address netip.AddrPort, store storage.Storage) (*Serv
 		StallTimeout:     config.StallTimeout,
 	})
 	loop, err := reactor.New(fd, reactor.Config{
-		TLS:             secured(config.TLS),
+		TLS:             secured(config.Identity),
 		Selector:        config.Selector,
 		NewSession:      sessions.Session,
 		Logger:          config.Logger,
 		MaxClients:      config.MaxClients,
 		MaxPerAddress:   config.MaxPerAddress,
+		Spare:           admission.spares,
 		Memory:          config.Memory,
 		DrainTimeout:    config.DrainTimeout,
 		RateUp:          config.RateUp,
 		RateDown:        config.RateDown,
 		AddressRateUp:   config.AddressRateUp,
 		AddressRateDown: config.AddressRateDown,
+		Heartbeat:       config.Heartbeat,
+		HeartbeatEvery:  config.HeartbeatEvery,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Server{storage: store, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound}, nil
 }
 
-// resolve turns Config.Listen into an address, and refuses one that is not
-// safe.
+// resolve returns the address of Config.Socket or Config.Listen, and refuses one that
+// is not safe.
 func resolve(config Config) (netip.AddrPort, error) {
+	address, err := named(config)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
+	}
+	return address, nil
+}
+
+func named(config Config) (netip.AddrPort, error) {
+	if config.Socket != 0 {
+		address, err := reactor.Inherit(config.Socket)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%w: descriptor %d: %w", ErrSocket, config.Socket, err)
+		}
+		return address, nil
+	}
 	listen := config.Listen
 	if listen == "" {
 		listen = "127.0.0.1:0"
@@ -129,10 +186,13 @@ func resolve(config Config) (netip.AddrPort, error) {
 	if !address.Addr().IsValid() { // no host: every address of this machine
 		address = netip.AddrPortFrom(netip.IPv6Unspecified(), address.Port())
 	}
-	if !address.Addr().IsLoopback() && !config.Insecure {
-		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
-	}
 	return address, nil
+}
+
+// guarded reports whether other machines may reach a server: what passes is encrypted, and
+// who changes something has logged in.
+func guarded(config Config) bool {
+	return config.Identity != nil && config.Users != "" && config.Anonymous != AnonymousReadWrite
 }
 
 func features(config Config) protocol.Features {
@@ -165,7 +225,21 @@ func (s *Server) Stats() reactor.Stats { return s.loop.Stats() }
 // Serve serves until Shutdown has drained or Close was called, and gives up
 // the directory then. It may be called once.
 func (s *Server) Serve() error {
-	return errors.Join(s.loop.Run(), s.storage.Close())
+	return errors.Join(s.loop.Run(), s.closeAll())
+}
+
+// Reload reads the certificate and the users file again. Who is logged in as a user that is
+// gone or has changed is logged out; everybody else stays. What cannot be read stays as it
+// was. Any goroutine may call it.
+func (s *Server) Reload() error {
+	var errs [2]error
+	if s.identity != nil {
+		errs[0] = s.identity.Reload()
+	}
+	if s.gate != nil {
+		errs[1] = s.gate.Reload()
+	}
+	return errors.Join(errs[:]...)
 }
 
 // Shutdown makes Serve return once every request in flight has ended, or after

@@ -32,7 +32,7 @@ func secureServer(t testing.TB, config Config) (address string, log *logBuffer) 
 		t.Fatal(err)
 	}
 	log = &logBuffer{}
-	config.TLS, config.Durability = id.Config(), None
+	config.Identity, config.Durability = id, None
 	config.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s, err := New(config)
 	if err != nil {

@@ -5,7 +5,7 @@
 // answered while others load the server and its disk is slow.
 //
 //	service -idle 1000,10000   with the ftpd of -bin
-//	service -stat              with a server of its own, whose storage can be slow
+//	service -stat -slow 1000   with a server of its own, whose storage can be slow
 package main
 
 import (
@@ -30,6 +30,8 @@ type settings struct {
 	seconds time.Duration
 	serve   string // set in the child that serves
 	load    string // set in the child that downloads
+	slow    int
+	dribble string // set in the child that is slow
 }
 
 func main() {
@@ -51,6 +53,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&s.seconds, "time", 10*time.Second, "how long each measurement of -stat lasts")
 	flags.StringVar(&s.serve, "serve", "", "serve a `directory` until standard input ends; for its own use")
 	flags.StringVar(&s.load, "load", "", "download from an `address` until standard input ends; for its own use")
+	flags.IntVar(&s.slow, "slow", 1000, "measure -stat also beside `N` clients that send a byte a second; 0 is not")
+	flags.StringVar(&s.dribble, "dribble", "", "be slow clients, `NUMBER@ADDRESS`, until standard input ends; for its own use")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,6 +63,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return serve(s.serve, os.Stdin, out)
 	case s.load != "":
 		return download(s.load, os.Stdin)
+	case s.dribble != "":
+		return dribble(s.dribble, os.Stdin)
+	case s.slow < 0:
+		return errors.New("-slow: a number of clients is not negative")
 	case s.idle == "" && !s.stat:
 		return errors.New("say what to measure: -idle LIST or -stat")
 	}

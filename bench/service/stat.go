@@ -36,7 +36,7 @@ const (
 )
 
 // measureStat prints how long a stat takes on an idle server, beside downloads,
-// beside a slow disk, and beside both.
+// beside a slow disk, beside both, and beside slow clients.
 func measureStat(ctx context.Context, s settings, out io.Writer) error {
 	root, err := os.MkdirTemp("", "service")
 	if err != nil {
@@ -48,16 +48,8 @@ func measureStat(ctx context.Context, s settings, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintln(out, "| a stat beside | stats | p50, ms | p99, ms | max, ms |")
 	_, _ = fmt.Fprintln(out, "|---|---:|---:|---:|---:|")
-	for _, c := range []struct {
-		name       string
-		load, slow bool
-	}{
-		{"nothing", false, false},
-		{fmt.Sprintf("%d downloads", downloads), true, false},
-		{fmt.Sprintf("%d opens of %v each", slowOpens, slowOpen), false, true},
-		{"both", true, true},
-	} {
-		times, err := stats(ctx, s, root, c.load, c.slow)
+	for _, c := range besides(s.slow) {
+		times, err := stats(ctx, s, root, c)
 		if err != nil {
 			return fmt.Errorf("stat beside %s: %w", c.name, err)
 		}
@@ -66,6 +58,27 @@ func measureStat(ctx context.Context, s settings, out io.Writer) error {
 		_, _ = fmt.Fprintf(out, "| %s | %d | %.2f | %.2f | %.2f |\n", c.name, len(times), at(0.5), at(0.99), at(1))
 	}
 	return nil
+}
+
+// beside is what else a server has to do.
+type beside struct {
+	name  string
+	load  bool // downloads
+	disk  bool // opens of a slow disk
+	slows int  // slow clients
+}
+
+func besides(slows int) []beside {
+	list := []beside{
+		{name: "nothing"},
+		{name: fmt.Sprintf("%d downloads", downloads), load: true},
+		{name: fmt.Sprintf("%d opens of %v each", slowOpens, slowOpen), disk: true},
+		{name: "both", load: true, disk: true},
+	}
+	if slows > 0 {
+		list = append(list, beside{name: fmt.Sprintf("%d clients of a byte a second", slows), slows: slows})
+	}
+	return list
 }
 
 // makeFiles makes what is served. The large file has no end that a measurement would
@@ -84,20 +97,27 @@ func makeFiles(root string) error {
 }
 
 // stats returns how long each stat took.
-func stats(ctx context.Context, s settings, root string, load, slow bool) ([]time.Duration, error) {
+func stats(ctx context.Context, s settings, root string, b beside) ([]time.Duration, error) {
 	server, address, err := child("-serve", root)
 	if err != nil {
 		return nil, err
 	}
 	defer server.stop()
-	if load {
+	if b.load {
 		loader, _, err := child("-load", address)
 		if err != nil {
 			return nil, err
 		}
 		defer loader.stop()
 	}
-	if slow {
+	if b.slows > 0 {
+		slow, _, err := child("-dribble", fmt.Sprintf("%d@%s", b.slows, address))
+		if err != nil {
+			return nil, err
+		}
+		defer slow.stop()
+	}
+	if b.disk {
 		c, err := dial(address, 0)
 		if err != nil {
 			return nil, err

@@ -19,7 +19,7 @@ import (
 // call is one run of one command.
 type call struct {
 	*cli.Context
-	out    *console
+	out       *console
 	arguments arguments // see Args
 	dir       string    // the value of -d
 	profile   *profile  // that the arguments name; nil where they name none

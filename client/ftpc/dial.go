@@ -8,7 +8,8 @@ import (
 	"ftpd/client/trust"
 )
 
-// dial connects to the server of a command, once it is known to be the right one.
+// dial connects to the server of a command. Whether an unknown server is the right one is
+// asked between two dials, so that nobody has to answer under a timeout; only that one is told a password.
 func (c *call) dial(on server) error {
 	on.secure = on.secure || c.Bool("tls")
 	c.server, c.out.address = on, on.address
@@ -18,9 +19,15 @@ func (c *call) dial(on server) error {
 	}
 	options := c.options()
 	options.TLS = verification
+	if options.Login, err = c.login(on); err != nil {
+		return err
+	}
+	if options.Login != nil {
+		c.out.user, c.out.plain = options.Login.User, !on.secure
+	}
 	c.client, err = client.Dial(c.Context.Context, on.address, options)
-	unknown, ok := errors.AsType[*trust.UnknownError](err)
-	if !ok || known == nil {
+	unknown, asks := errors.AsType[*trust.UnknownError](err)
+	if !asks || known == nil {
 		return err
 	}
 	if err := c.introduce(unknown, known, err); err != nil {

@@ -70,6 +70,8 @@ func statusOf(err error) status {
 		return statusInterrupted
 	case fatal(err):
 		return connectionStatus(err)
+	case errors.Is(err, errNoPassword):
+		return statusPermission
 	case errors.As(err, &batch), errors.Is(err, client.ErrSomeFailed):
 		return statusSomeFailed
 	case errors.As(err, &one):

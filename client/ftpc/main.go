@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -147,7 +148,7 @@ func globalFlags() []cli.Flag {
 			Usage:              "show no progress; errors are still shown",
 			DisableDefaultText: true,
 		},
-	}, trustFlags()...)
+	}, slices.Concat(trustFlags(), loginFlags())...)
 }
 
 // connectionsFlag is for what moves more than one connection may carry.

@@ -48,6 +48,8 @@ type message struct {
 type setting struct {
 	command  string            // empty before one was found
 	address  string            // of the server
+	user     string            // who is to log in; empty where nobody is
+	plain    bool              // outside TLS
 	given    map[string]string // paths on the server as the command line has them, such as URLs
 	readOnly bool              // the server refuses every change
 	again    string            // what to do for another try; empty where the same command is right
@@ -118,7 +120,8 @@ func (s setting) words(err error, name string) (text, hint string) {
 	case errors.Is(err, context.Canceled):
 		return "interrupted", ""
 	case fatal(err):
-		return connectionWords(err, s.address)
+		text, hint = connectionWords(err, s.address)
+		return text, cmp.Or(s.loginHint(err), hint)
 	case errors.As(err, &batch):
 		return fmt.Sprintf("%d of %d failed", batch.failed, batch.total), ""
 	case errors.As(err, &tree):
@@ -137,6 +140,20 @@ func (s setting) words(err error, name string) (text, hint string) {
 		err = f.err // its name is printed before
 	}
 	return visible(err.Error()), ""
+}
+
+// loginHint is what helps who was not let in.
+func (s setting) loginHint(err error) string {
+	remote, ok := errors.AsType[*client.Error](err)
+	switch {
+	case !ok || remote.Code != protocol.Auth:
+		return ""
+	case s.user == "":
+		return "--user NAME, or NAME@ in the URL, logs in"
+	case s.plain:
+		return "--tls, or " + secureScheme + s.address + ", is inside TLS; --insecure sends a password without"
+	}
+	return ""
 }
 
 // connectionWords explains why the connection was not made or was lost.

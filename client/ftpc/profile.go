@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ftpd/client"
-	"ftpd/client/trust"
 	"ftpd/internal/command"
 )
 
@@ -20,7 +19,7 @@ func profileCommand(out *console) *cli.Command {
 		Usage:     "give directories of servers names of their own",
 		ArgsUsage: "add NAME URL | list | remove NAME",
 		Description: "After \"profile add work " + secureScheme + "me@host/dir\", work:a is dir/a there, in every command. What\n" +
-			"--ca, --fingerprint and --identity say is kept with it; a password never is.",
+			"--ca, --fingerprint, --user and --identity say is kept with it; a password never is.",
 		Action: action(out, runProfile),
 	}
 }
@@ -61,18 +60,7 @@ func (c *call) addProfile(p *profiles) error {
 	if err != nil {
 		return err
 	}
-	one.on.secure = one.on.secure || c.Bool("tls")
-	r, err := c.reliance(one.on)
-	switch {
-	case err != nil:
-		return err
-	case r.insecure:
-		return command.Usagef("--insecure is to be said each time, and so belongs in no profile")
-	}
-	if one.fingerprint, err = keyText(r); err != nil {
-		return err
-	}
-	if one.ca, err = absolute(r.ca); err != nil {
+	if err := c.keepFlags(&one); err != nil {
 		return err
 	}
 	return p.change(c.Context.Context, func(list []profile) ([]profile, error) {
@@ -85,10 +73,33 @@ func (c *call) addProfile(p *profiles) error {
 	})
 }
 
-func keyText(r reliance) (string, error) {
-	var key trust.Fingerprint
+// keepFlags adds to a profile what the command line says of the server and of who logs in.
+func (c *call) keepFlags(p *profile) error {
+	p.on.secure = p.on.secure || c.Bool("tls")
+	if _, err := c.reliance(p.on); err != nil {
+		return err
+	}
+	r := c.relianceOf(onLine)
 	key, err := r.key()
-	return string(key), err
+	switch {
+	case err != nil:
+		return err
+	case r.insecure:
+		return command.Usagef("--insecure is to be said each time, and so belongs in no profile")
+	}
+	p.fingerprint = string(key)
+	if p.ca, err = absolute(r.ca); err != nil {
+		return err
+	}
+	if c.stands("user", onLine) {
+		if p.on.user, err = c.userOf(p.on); err != nil {
+			return err
+		}
+	}
+	if c.stands("identity", onLine) {
+		p.identity, err = absolute(c.String("identity"))
+	}
+	return err
 }
 
 // absolute returns a file's name for whatever directory the profile is used in.

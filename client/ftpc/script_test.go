@@ -45,6 +45,7 @@ func (w withServer) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-o", dir, "ftpd/server/ftpd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is installed: one with cgo is not confined
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build ftpd: %w\n%s", err, out))
 	}

@@ -108,11 +108,10 @@ const (
 func (c *call) relianceOf(environment bool) reliance {
 	var r reliance
 	stands := func(name string) bool {
-		origin := command.Origin(c.Context, name)
-		if !c.IsSet(name) || strings.HasPrefix(origin, "--") == environment {
+		if !c.stands(name, environment) {
 			return false
 		}
-		r.origin = origin
+		r.origin = command.Origin(c.Context, name)
 		return true
 	}
 	if stands("ca") {

@@ -77,7 +77,7 @@ func parseLine(line string) (address string, key Fingerprint, ok bool, err error
 	case len(fields) == 0 || strings.HasPrefix(fields[0], "#"):
 		return "", "", false, nil
 	case len(fields) != 2:
-		return "", "", false, errors.New("a line is HOST:PORT " + hashName + "...")
+		return "", "", false, errors.New("a line is HOST:PORT and " + hashName + "KEY")
 	}
 	key, err = ParseFingerprint(fields[1])
 	return strings.ToLower(fields[0]), key, err == nil, err

@@ -74,8 +74,8 @@ func TestKnown(t *testing.T) {
 // A line that cannot be read is named, and nothing is known then.
 func TestBrokenKnown(t *testing.T) {
 	for text, want := range map[string]string{
-		"h:1\n":                          "line 1: a line is HOST:PORT SHA256:...",
-		"\nh:1 " + string(keyA) + " x\n": "line 2: a line is HOST:PORT SHA256:...",
+		"h:1\n":                          "line 1: a line is HOST:PORT and SHA256:KEY",
+		"\nh:1 " + string(keyA) + " x\n": "line 2: a line is HOST:PORT and SHA256:KEY",
 		"h:1 SHA256:x\n":                 `line 1: "SHA256:x" is no fingerprint: behind SHA256: come 43 characters of base64`,
 		"h:1 " + string(keyA) + "\n#\nH:1 " + string(keyB) + "\n": `line 3: "h:1" is on line 1 already`,
 		"h:1 " + string(keyA) + "\nh:1 " + string(keyA) + "\n":    `line 2: "h:1" is on line 1 already`,

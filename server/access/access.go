@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ftpd/protocol"
+	"ftpd/server/reactor"
 	"ftpd/server/session"
 	"ftpd/server/storage"
 )
@@ -48,6 +49,7 @@ type entry struct {
 	password *phc // nil is none
 	keys     map[string]bool
 	inside   map[*session.Account]bool
+	buckets  []*reactor.Bucket // that all its connections share
 }
 
 // New reads the users file.
@@ -105,6 +107,9 @@ func (g *Gate) Reload() error {
 
 func newEntry(u User) (*entry, error) {
 	e := &entry{User: u, keys: map[string]bool{}, inside: map[*session.Account]bool{}}
+	if u.RateUp > 0 || u.RateDown > 0 {
+		e.buckets = []*reactor.Bucket{reactor.NewBucket(u.RateUp, u.RateDown)}
+	}
 	if u.Password != "" {
 		p, err := parsePHC(u.Password)
 		if err != nil {

@@ -74,7 +74,7 @@ func (g *Gate) failed(attempt session.Attempt, cause string) error {
 
 // enter makes the account of a user who has proved who he is.
 func (g *Gate) enter(user *entry) (*session.Account, error) {
-	account := &session.Account{Name: user.Name, Allow: user.Allow}
+	account := &session.Account{Name: user.Name, Allow: user.Allow, Buckets: user.buckets}
 	if err := g.register(user, account); err != nil {
 		return nil, err
 	}

@@ -26,12 +26,12 @@ func application(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
 		Name:      "ftpd",
 		Usage:     "serve a directory to ftpc",
-		UsageText: "ftpd [flags]",
+		UsageText: "ftpd [flags]\n   ftpd user COMMAND, which keeps the users: see \"ftpd user --help\"",
 		Version:   command.Version(),
 		Writer:    stdout,
 		ErrWriter: stderr,
 		Action:    func(c *cli.Context) error { return serve(c, stdout, stderr) },
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "root", Value: ".", EnvVars: env("ROOT"), Usage: "serve the directory `DIR`"},
 			&cli.StringFlag{Name: "listen", Value: defaultListen, EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
 			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach: there are no users, and nothing is encrypted"},
@@ -46,7 +46,7 @@ func application(stdout, stderr io.Writer) *cli.App {
 			&cli.IntFlag{Name: "digest-cache", Value: 32, EnvVars: env("DIGEST_CACHE"), Usage: "know the digests of files that do not change in at most `MIB` of memory; 0 is not at all"},
 			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: env("LOG_FORMAT"), Usage: "log in `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: env("LOG_LEVEL"), Usage: "log from `LEVEL` on: debug, info, warn or error"},
-		}, slices.Concat(tlsFlags(), limitFlags())...),
+		}, tlsFlags(), limitFlags(), loginFlags(), confineFlags()),
 	}
 }
 
@@ -121,6 +121,9 @@ func configOf(c *cli.Context) (server.Config, error) {
 	if config.Durability, err = server.ParseDurability(c.String("durability")); err != nil {
 		return config, wrong(c, "durability", "%v", err)
 	}
+	if err = logins(c, &config); err != nil {
+		return config, err
+	}
 	if err = limits(c, &config); err != nil {
 		return config, err
 	}
@@ -152,6 +155,7 @@ func timeouts(c *cli.Context, config *server.Config) error {
 		{"idle-timeout", &config.IdleTimeout},
 		{"handshake-timeout", &config.HandshakeTimeout},
 		{"stall-timeout", &config.StallTimeout},
+		{"login-timeout", &config.LoginTimeout},
 		{"drain-timeout", &config.DrainTimeout},
 		{"keep-resumable", &config.KeepResumable},
 	} {

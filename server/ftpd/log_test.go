@@ -44,7 +44,7 @@ func TestStopWithLogThatNobodyReads(t *testing.T) {
 	r, stdout := io.Pipe()
 	status := make(chan int, 1)
 	go func() {
-		status <- run([]string{"ftpd", "--root", t.TempDir(), "--listen", "127.0.0.1:0"}, stdout, stderr)
+		status <- run([]string{"ftpd", "--root", t.TempDir(), "--listen", "127.0.0.1:0", "--confine", "off"}, stdout, stderr)
 	}()
 	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil {
 		t.Fatalf("the server said %q, %v", line, err)

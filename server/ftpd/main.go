@@ -34,7 +34,12 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
-	err := command.Run(ctx, application(stdout, stderr), args)
+	var err error
+	if len(args) > 1 && args[1] == "user" {
+		err = runUser(ctx, args[2:], stdout, stderr)
+	} else {
+		err = command.Run(ctx, application(stdout, stderr), args)
+	}
 	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		complain(stderr, "ftpd: "+usage.Message)
 		if usage.Hint != "" {
@@ -44,6 +49,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		complain(stderr, "ftpd: "+err.Error())
+		if hinted, ok := errors.AsType[*hinted](err); ok {
+			complain(stderr, "hint: "+hinted.hint)
+		}
 		return exitFailure
 	}
 	return 0
@@ -67,41 +75,54 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	plan, err := planOf(c)
+	if err != nil {
+		return err
+	}
+	service, err := newService(&config)
+	if err != nil {
+		return err
+	}
 	logs := newLogWriter(stderr)
 	defer logs.Close(logPatience)
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}
-	id, err := identityOf(c)
-	if err != nil {
+	if config.Identity, err = identityOf(c); err != nil {
 		return err
-	}
-	if id != nil {
-		config.TLS = id.Config()
 	}
 	s, err := server.New(config)
-	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) {
-		return wrong(c, "listen", "%v", err)
+	if errors.Is(err, server.ErrAddress) || errors.Is(err, server.ErrInsecure) || errors.Is(err, server.ErrSocket) {
+		return service.wrongAddress(c, err)
 	}
 	if err != nil {
 		return err
 	}
-	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
-		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
-	if id != nil {
-		defer reloadOnHangup(config.Logger, id.Reload)()
-		if _, err := fmt.Fprintf(stdout, "ftpd: identity %s\n", id.Fingerprint()); err != nil {
-			config.Logger.Warn("nobody reads standard output", "error", err)
-		}
+	if err := enter(plan, config); err != nil {
+		return err // the process ends, and with it what it has open
 	}
-	if _, err := fmt.Fprintf(stdout, "ftpd: serving %s on %s\n", config.Root, s.Address()); err != nil {
-		config.Logger.Warn("nobody reads standard output", "error", err)
-	}
+	defer reloadOnHangup(s, service.manager, config.Logger)()
+	announce(config, s, stdout)
+	service.manager.Ready()
 	defer context.AfterFunc(c.Context, func() {
 		config.Logger.Info("shutting down: no new requests, those in flight are finished; a second signal ends this at once")
+		service.manager.Stopping()
 		s.Shutdown()
 	})()
 	err = s.Serve()
 	config.Logger.Info("stopped")
 	return err
+}
+
+// announce says that the server serves, to people and to the program that started it.
+func announce(config server.Config, s *server.Server, stdout io.Writer) {
+	config.Logger.Info("serving", "root", config.Root, "address", s.Address(), "selector", s.Selector().String(),
+		"durability", config.Durability.String(), "read_only", config.ReadOnly, "version", config.Version)
+	said := fmt.Sprintf("ftpd: serving %s on %s\n", config.Root, s.Address())
+	if config.Identity != nil {
+		said = fmt.Sprintf("ftpd: identity %s\n", config.Identity.Fingerprint()) + said
+	}
+	if _, err := io.WriteString(stdout, said); err != nil {
+		config.Logger.Warn("nobody reads standard output", "error", err)
+	}
 }

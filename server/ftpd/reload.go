@@ -7,19 +7,23 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"ftpd/server"
+	"ftpd/server/systemd"
 )
 
-// reloadOnHangup reads again what can be, at every SIGHUP, until stop is called.
-func reloadOnHangup(logger *slog.Logger, reload func() error) (stop func()) {
+// reloadOnHangup has the server read again what it can at every SIGHUP, until stop is
+// called. The manager is told when that begins and ends.
+func reloadOnHangup(s *server.Server, manager *systemd.Notifier, logger *slog.Logger) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {
 		for range signals {
-			if err := reload(); err != nil {
+			manager.Reloading()
+			if err := s.Reload(); err != nil {
 				logger.Error("nothing was reloaded, and what was there before stays", "error", err)
-			} else {
-				logger.Info("reloaded")
 			}
+			manager.Ready()
 		}
 	}()
 	return func() {

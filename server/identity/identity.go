@@ -57,6 +57,9 @@ func (id *Identity) Reload() error {
 	return nil
 }
 
+// Files returns the names of what Reload reads.
+func (id *Identity) Files() []string { return []string{id.certificate, id.key} }
+
 // Config returns a configuration that always shows the current certificate.
 func (id *Identity) Config() *tls.Config {
 	return &tls.Config{

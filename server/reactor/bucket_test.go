@@ -309,3 +309,42 @@ func TestNoBucket(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestBucketStart has a connection come to a bucket that others stand in line for: its
+// first bytes do not wait, and are paid for.
+func TestBucketStart(t *testing.T) {
+	w := newClockwork(t, Config{})
+	bucket := NewBucket(0, MinRate)
+	for range 20 {
+		w.connect(true, bucket)
+	}
+	w.run(3 * time.Minute)
+	paid := bucket.meters[output].paid
+	late := w.connect(true, bucket)
+	w.run(10 * time.Millisecond)
+	if late.received < freeStart || late.received > 2*freeStart {
+		t.Errorf("%d bytes came at once", late.received)
+	}
+	if later := bucket.meters[output].paid.Sub(paid); later < 4*time.Second {
+		t.Errorf("they cost %s", later)
+	}
+}
+
+// TestNarrow has the kernel hold little of what is read slowly.
+func TestNarrow(t *testing.T) {
+	w := newClockwork(t, Config{})
+	held := func(p *movedPeer) int {
+		n, err := unix.GetsockoptInt(int(p.conn.fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	usual := held(w.connect(false))
+	if n := held(w.connect(false, NewBucket(narrowBelow, 1))); n != usual {
+		t.Errorf("%d bytes at a rate that is not low, %d without one", n, usual)
+	}
+	if n := held(w.connect(false, NewBucket(5000, 0))); n > 10_000 {
+		t.Errorf("%d bytes at 5,000 B/s", n)
+	}
+}

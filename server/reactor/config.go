@@ -38,6 +38,8 @@ type Config struct {
 	HoldTimeout     time.Duration      // how long memory may wait for a peer while others wait for memory, default 10 s
 	LingerTimeout   time.Duration      // how long the last words of a connection may take, default 5 s
 	AcceptPause     time.Duration      // how long accepting rests when descriptors have run out, default 200 ms
+	Heartbeat       func()             // called on the loop goroutine, so that who hears no more of it knows the loop stuck; nil is never
+	HeartbeatEvery  time.Duration      // how often; required with Heartbeat
 }
 
 const minMemory = 4 << 20

@@ -53,6 +53,7 @@ type Loop struct {
 	drain    timer
 	trim     timer
 	pressure timer
+	pulse    timer
 	shutdown atomic.Bool
 	abort    atomic.Bool
 	stats    stats
@@ -89,6 +90,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	l.drain.owner = drainTimer{l}
 	l.trim.owner = trimmer{l}
 	l.pressure.owner = reclaimer{l}
+	l.pulse.owner = heart{l}
 	l.scratch = make([]byte, MediumBuffer)
 	if config.RateUp > 0 || config.RateDown > 0 {
 		l.bucket = NewBucket(config.RateUp, config.RateDown)
@@ -145,6 +147,9 @@ func (l *Loop) wake() {
 // of the selector, without which nothing can be served.
 func (l *Loop) Run() error {
 	l.now = time.Now()
+	if l.config.Heartbeat != nil {
+		l.pulse.owner.expire(l.now)
+	}
 	var err error
 	for err == nil && !l.finished() {
 		err = l.round()

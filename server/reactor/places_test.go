@@ -168,3 +168,35 @@ func TestServerRate(t *testing.T) {
 		t.Errorf("%d bytes went in 30 s at 20,000 B/s", got)
 	}
 }
+
+// TestRefusedInTurns has many connect to a full server at once: a round refuses a few.
+func TestRefusedInTurns(t *testing.T) {
+	w := newClockwork(t, Config{MaxClients: 1})
+	w.newcomer("192.0.2.1")
+	sa, err := unix.Getsockname(w.listener.fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const count = 3 * refuseBudget
+	for range count {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err == nil {
+			err = unix.Connect(fd, sa)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.peers = append(w.peers, &movedPeer{fd: fd, deaf: true})
+	}
+	for rounds := int64(1); w.Stats().Refused < count; rounds++ {
+		events, err := w.selector.Select(w.events, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.events = events
+		w.step(w.now.Add(time.Millisecond))
+		if refused := w.Stats().Refused; refused > rounds*refuseBudget {
+			t.Fatalf("%d refused in %d rounds", refused, rounds)
+		}
+	}
+}

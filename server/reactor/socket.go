@@ -35,6 +35,32 @@ func Listen(address netip.AddrPort) (fd int, bound netip.AddrPort, err error) {
 	return fd, bound, nil
 }
 
+// ErrNotListening is returned by Inherit.
+var ErrNotListening = errors.New("this is no TCP socket that listens")
+
+// Inherit takes over a socket that another program has opened, and returns where it
+// listens. After an error it is as it was.
+func Inherit(fd int) (netip.AddrPort, error) {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockopt", err)
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockopt", err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	address := fromSockaddr(sa)
+	if kind != unix.SOCK_STREAM || listening == 0 || !address.IsValid() {
+		return netip.AddrPort{}, ErrNotListening
+	}
+	unix.CloseOnExec(fd)
+	return address, os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
+}
+
 func bindAndListen(fd int, address netip.AddrPort) (netip.AddrPort, error) {
 	// Without it a restarted server could not listen while connections of the
 	// old one are in TIME_WAIT (socket(7)).

@@ -150,9 +150,6 @@ func (s *Session) permit(op protocol.Opcode, flags protocol.Flags) error {
 	switch {
 	case s.login != nil:
 		return protocol.Errorf(protocol.Auth, "a login is under way; wait for its OK")
-	case s.account == nil && s.spare:
-		err, _ := noPlace(s.full)
-		return err
 	case s.account == nil:
 		return protocol.Errorf(protocol.Auth, "this server wants a login first")
 	}

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"fmt"
-	"time"
 	"unique"
 
 	"ftpd/protocol"
@@ -19,11 +17,13 @@ func (s *Session) hello(_ uint32, m protocol.Hello) error {
 		s.account = s.config.Gate.Anonymous()
 		features |= protocol.FeatureLogin
 	}
+	if s.account == nil {
+		features |= protocol.FeatureNoAnonymous
+	}
 	if s.spare {
 		s.account = nil
 	}
 	if s.account == nil {
-		features |= protocol.FeatureNoAnonymous
 		next = authenticating
 	}
 	reply(s, 0, protocol.Welcome{
@@ -75,17 +75,4 @@ func (s *Session) refuse(err error, reason reactor.Reason) {
 	s.config.Logger.Debug("connection refused", "peer", s.peer, "error", err)
 	reply(s, 0, errorMessage(err))
 	s.finish(reason)
-}
-
-// comeAgain is when whoever finds no place is told to come again: about as often as
-// ftpc does by itself.
-const comeAgain = 10 * time.Second
-
-// noPlace returns the error for whom there is no place, and the reason for the log.
-func noPlace(full reactor.Full) (error, reactor.Reason) {
-	what, reason := "the server has as many clients as it takes", reasonFull
-	if full == reactor.AddressFull {
-		what, reason = "the server takes no more connections from your address", reasonAddressFull
-	}
-	return &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: fmt.Sprintf("%s; try again in %s", what, comeAgain)}, reason
 }

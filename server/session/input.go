@@ -182,6 +182,10 @@ func (s *Session) step() bool {
 	if err == nil && (!ok || s.decoder.Buffered() < protocol.HeaderLen+int(header.Length)) {
 		return false
 	}
+	if err == nil && s.unplaced(header.Opcode) {
+		s.refuse(noPlace(s.full))
+		return false
+	}
 	if err == nil {
 		err = s.allowed(header.Opcode)
 	}

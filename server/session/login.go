@@ -45,7 +45,7 @@ func (s *Session) auth(id uint32, m protocol.Authenticate) error {
 	}
 	s.login = l
 	s.logins++
-	exporter, _ := s.exporter()
+	exporter, _ := s.link.Exporter(protocol.LoginExporter)
 	s.offload(reactor.Login, &loginJob{login: l, gate: s.config.Gate, attempt: Attempt{
 		Peer:       s.peer.Addr(),
 		Now:        s.now,
@@ -69,9 +69,9 @@ func (s *Session) mayLogin(method protocol.Method) error {
 		return protocol.Errorf(protocol.Invalid, "this connection is logged in already")
 	case s.requests.len() > 0:
 		return protocol.Errorf(protocol.Invalid, "a login takes a connection with no other request in flight")
-	case method == protocol.PublicKey && !s.secure():
+	case method == protocol.PublicKey && !s.link.Secure():
 		return protocol.Errorf(protocol.Unsupported, "a login with a key is possible inside TLS only")
-	case method == protocol.Password && !s.secure() && !s.config.PlainPasswords:
+	case method == protocol.Password && !s.link.Secure() && !s.config.PlainPasswords:
 		return protocol.Errorf(protocol.Unsupported, "this server takes passwords inside TLS only")
 	case s.logins >= maxLogins:
 		return &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "too many logins wait already; try again later"}
@@ -101,7 +101,8 @@ func (j *loginJob) finish(s *Session) {
 	switch {
 	case j.account != nil && s.spare && !j.account.Allow.Has(Admin):
 		s.giveUp(j.account)
-		l.failure, _ = noPlace(s.full)
+		l.turnAway(s)
+		return
 	case j.account != nil && (l.isOver || s.state == draining):
 		s.giveUp(j.account)
 		l.failure = errTakesNoMore
@@ -166,12 +167,16 @@ func (l *login) sooner(t time.Time) time.Time {
 }
 
 // loginDeadline returns when a connection has to have logged in that must; zero is
-// never.
+// never. There are too few spare places for that.
 func (s *Session) loginDeadline() time.Time {
-	if s.state != authenticating || s.config.LoginTimeout == 0 {
+	limit := s.config.LoginTimeout
+	if limit == 0 && s.spare {
+		limit = spareTimeout
+	}
+	if s.state != authenticating || limit == 0 {
 		return zeroTime
 	}
-	return s.started.Add(s.config.LoginTimeout)
+	return s.started.Add(limit)
 }
 
 // expireLogin tells a failure that is due, and ends a connection that has not logged
@@ -184,26 +189,12 @@ func (s *Session) expireLogin(now time.Time) {
 		return
 	}
 	if end := s.loginDeadline(); !end.IsZero() && !now.Before(end) {
+		if s.spare {
+			s.refuse(noPlace(s.full))
+			return
+		}
 		s.refuse(protocol.Errorf(protocol.Auth, "no login came in time"), reasonLoginTimeout)
 		return
 	}
 	s.link.SetDeadline(s.login.sooner(s.loginDeadline()))
-}
-
-// secured is a link that may be inside TLS.
-type secured interface {
-	Secure() bool
-	Exporter(label string) ([]byte, bool)
-}
-
-func (s *Session) secure() bool {
-	link, ok := s.link.(secured)
-	return ok && link.Secure()
-}
-
-func (s *Session) exporter() ([]byte, bool) {
-	if link, ok := s.link.(secured); ok {
-		return link.Exporter(protocol.LoginExporter)
-	}
-	return nil, false
 }

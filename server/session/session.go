@@ -9,6 +9,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -28,7 +29,8 @@ type Config struct {
 	Agent            string          // what WELCOME calls the server
 	Features         protocol.Features
 	InFlight         int           // requests a client may have in flight, default protocol.DefaultInFlight
-	Gate             Gate          // who a connection acts for; nil lets everyone do Everything in Storage
+	Gate             Gate          // who a connection acts for; nil lets everyone into Storage
+	Allow            Permissions   // what everyone may do there without a Gate, default Everything
 	PlainPasswords   bool          // take passwords outside TLS too
 	LoginTimeout     time.Duration // from connecting until a login must have succeeded where one is needed, default 30 s; negative is never
 	HandshakeTimeout time.Duration // until HELLO must be there, default 10 s; negative is never
@@ -76,7 +78,7 @@ type shared struct {
 func NewFactory(config Config) *Factory {
 	return &Factory{shared{
 		config:   config.withDefaults(),
-		everyone: &Account{Storage: config.Storage, Allow: Everything},
+		everyone: &Account{Storage: config.Storage, Allow: cmp.Or(config.Allow, Everything)},
 		pool:     sync.Pool{New: newWork},
 	}}
 }
@@ -100,9 +102,9 @@ type Session struct {
 	started time.Time
 	moved   time.Duration // after started: when something last happened
 
-	inFlight uint16 // the most requests in flight
 	served   int32  // requests answered so far
 	failed   int32  // those answered with ERROR
+	inFlight uint16 // the most requests in flight
 	state    state
 	ended    bool         // Link.Finish was called: nothing more is read or written
 	spare    bool         // there is one for an administrator

@@ -62,7 +62,7 @@ func (s *Session) setState(next state) {
 	case authenticating:
 		s.link.SetDeadline(s.loginDeadline())
 	case ready:
-		s.deadline(s.quiet())
+		s.deadline(s.config.IdleTimeout) // whatever is queued yet
 	case draining:
 		if s.requests.len() == 0 {
 			s.finish(s.drainFor)

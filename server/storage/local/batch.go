@@ -90,7 +90,12 @@ func (b *batch) stage(i int, w *storage.Whole) {
 	}
 	if err == nil {
 		f.store, f.instance, f.path, f.options = b.store, b.instance, w.Path, w.CreateOptions
-		err = f.make(w, parent)
+		err = f.reserve(w, parent)
+	}
+	if err == nil {
+		if err = f.make(w, parent); err != nil {
+			f.charge.release()
+		}
 		f.elsewhere = f.elsewhere || f.unnamed && w.Parents && isNotExist(err) // as in publish
 	}
 	if err == nil {
@@ -125,6 +130,19 @@ func (b *batch) parent(path storage.Path, create bool) (*batchParent, error) {
 	p := &batchParent{directory: d}
 	b.parents = append(b.parents, p)
 	return p, nil
+}
+
+// reserve makes the reservation. Only where there is no room it is asked what the file
+// replaces.
+func (f *batchFile) reserve(w *storage.Whole, parent *batchParent) (err error) {
+	if f.charge, err = f.store.reserve(int64(len(w.Content)), Amount{}, false); err == nil {
+		return nil
+	}
+	replaced, err := checkTarget(place{&parent.directory, base(w.Path)}, w.CreateOptions)
+	if err == nil {
+		f.charge, err = f.store.reserveOutside(int64(len(w.Content)), &replaced)
+	}
+	return err
 }
 
 // make makes the file, with its mode where that is already known to be right.
@@ -182,6 +200,7 @@ func (f *batchFile) discard() {
 		_ = f.home.unlink()
 	}
 	_ = unix.Close(f.fd)
+	f.charge.release()
 	f.parent = nil
 }
 
@@ -247,8 +266,8 @@ func (f *batchFile) appear(target place) (published bool, err error) {
 	if !f.unnamed {
 		return false, nil
 	}
-	if f.options.IfMatch == 0 {
-		if err = linkUnnamed(f.fd, target); err == nil || err != unix.EEXIST || f.options.CreateOnly {
+	if f.options.IfMatch == 0 && !f.charge.lends() {
+		if err = f.link(target); err == nil || err != unix.EEXIST || f.options.CreateOnly {
 			return true, err
 		}
 	}
@@ -258,6 +277,19 @@ func (f *batchFile) appear(target place) (published bool, err error) {
 	}
 	f.elsewhere = errors.Is(err, errLost)
 	return false, err
+}
+
+// link gives the file its name. What is counted by the lock of the name must come by it too.
+func (f *batchFile) link(target place) error {
+	if f.charge == nil {
+		return linkUnnamed(f.fd, target)
+	}
+	defer f.store.locks.lock(target.id())()
+	size, err := f.lastSize()
+	if err != nil {
+		return err
+	}
+	return f.charge.settle(size, Amount{}, func() error { return linkUnnamed(f.fd, target) })
 }
 
 // syncDirectories makes the new names durable.

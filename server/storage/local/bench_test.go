@@ -88,3 +88,21 @@ func BenchmarkList(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/entries, "ns/entry")
 }
+
+// BenchmarkStoreEach stores what comes of small files in one job.
+func BenchmarkStoreEach(b *testing.B) {
+	s := open(b, b.TempDir(), Options{NoSync: true})
+	files := make([]storage.Whole, 16)
+	for i := range files {
+		files[i].Content, files[i].Size = make([]byte, 100), 100
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		for i := range files {
+			files[i].Path = storage.Path(fmt.Sprintf("%d-%d", n, i))
+		}
+		for _, stored := range s.StoreEach(files) {
+			check(b, stored.Err)
+		}
+	}
+}

@@ -55,7 +55,16 @@ func (s *Store) mkdir(p place, mode uint32) (*birth, error) {
 	if initial == 0 {
 		initial = s.options.DirectoryMode & 0o777
 	}
-	born, err := s.fresh.make(p, initial)
+	charge, err := s.reserveDirectory(p)
+	if err != nil {
+		return nil, err
+	}
+	defer charge.release()
+	born, err := s.fresh.make(p, func() error {
+		return charge.settle(0, Amount{}, func() error {
+			return retry(func() error { return unix.Mkdirat(p.fd(), p.name, initial) })
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +159,7 @@ func (s *Store) move(from, to place, options storage.RenameOptions) error {
 func (s *Store) tryMove(from, to place, options storage.RenameOptions) (wait time.Duration, err error) {
 	defer s.locks.lockBoth(from.id(), to.id())()
 	stat, err := to.lstat()
+	var replaced Amount
 	switch {
 	case err == nil && options.NoReplace:
 		return 0, s.fail(to.path(), unix.EEXIST)
@@ -160,16 +170,29 @@ func (s *Store) tryMove(from, to place, options storage.RenameOptions) (wait tim
 		if wait := untilTold(&stat); wait > 0 {
 			return wait, nil
 		}
+		replaced = amountReplaced(from, &stat)
 	}
-	if options.NoReplace {
-		err = s.renameExclusive(from, to)
-	} else {
-		err = rename(from, to)
-	}
+	err = s.change(Amount{}.Minus(replaced), func() error {
+		if options.NoReplace {
+			return s.renameExclusive(from, to)
+		}
+		return rename(from, to)
+	})
 	if err != nil {
 		return 0, s.fail(blame(err, from, to), err)
 	}
 	return 0, nil
+}
+
+// amountReplaced is what goes where from is renamed to what stat describes. Of two names
+// of one file rename(2) leaves both.
+func amountReplaced(from place, stat *unix.Stat_t) Amount {
+	if stat.Nlink > 1 {
+		if moved, err := from.lstat(); err == nil && idOf(&moved) == idOf(stat) {
+			return Amount{}
+		}
+	}
+	return amountOf(stat)
 }
 
 // durableRename makes both sides of a rename durable, the new name first.

@@ -155,13 +155,19 @@ func (st *staging) tryMove(target place) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	size, err := st.lastSize()
+	if err != nil {
+		return 0, err
+	}
 	if wait := untilTold(&replaced); wait > 0 {
 		return wait, nil
 	}
-	if st.options.CreateOnly {
-		return 0, st.store.renameExclusive(st.home, target)
-	}
-	return 0, rename(st.home, target)
+	return 0, st.charge.settle(size, amountOf(&replaced), func() error {
+		if st.options.CreateOnly {
+			return st.store.renameExclusive(st.home, target)
+		}
+		return rename(st.home, target)
+	})
 }
 
 func rename(from, to place) error {

@@ -25,11 +25,11 @@ type birth struct {
 	id   fileID
 }
 
-// make makes a directory, which is fresh before anybody else can come upon it.
-func (f *fresh) make(p place, mode uint32) (birth, error) {
+// make has mkdir make a directory, which is fresh before anybody else can come upon it.
+func (f *fresh) make(p place, mkdir func() error) (birth, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := retry(func() error { return unix.Mkdirat(p.fd(), p.name, mode) }); err != nil {
+	if err := mkdir(); err != nil {
 		return birth{}, err
 	}
 	stat, err := p.lstat()
@@ -90,6 +90,6 @@ func (s *Store) removeFresh(b birth) {
 	defer parent.close()
 	p := place{&parent, base(b.path)}
 	if stat, err := p.lstat(); err == nil && idOf(&stat) == b.id {
-		_ = retry(func() error { return unix.Unlinkat(p.fd(), p.name, unix.AT_REMOVEDIR) })
+		_ = s.removeDirectory(p.fd(), p.name)
 	}
 }

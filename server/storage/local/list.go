@@ -36,6 +36,7 @@ type lister struct {
 	store     *Store
 	path      storage.Path
 	recursive bool
+	maxHeld   int
 	trail     trail
 }
 
@@ -52,7 +53,7 @@ func (s *Store) List(path storage.Path, recursive bool) (storage.Lister, error) 
 	if err != nil {
 		return nil, s.fail(path, err)
 	}
-	l := &lister{store: s, path: path, recursive: recursive}
+	l := &lister{store: s, path: path, recursive: recursive, maxHeld: maxHeld}
 	l.trail.push(top)
 	return l, nil
 }
@@ -196,7 +197,7 @@ func (l *lister) enter(at *level, name, path string) error {
 // lost then. path is what it is closed for.
 func (l *lister) readRest(at *level, path string) error {
 	for !at.ended {
-		if l.held() >= maxHeld {
+		if l.held() >= l.maxHeld {
 			return refuse(l.path.Join(path), storage.ErrInvalid, "the directories that it lies in have too many entries for a listing so deep, and what it contains is left out")
 		}
 		names, err := at.file.Readdirnames(readAhead)

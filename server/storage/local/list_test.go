@@ -3,6 +3,7 @@
 package local
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -321,4 +322,68 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 	}
 	_, err := s.Open("\xfe")
 	wantError(t, "missing", err, fs.ErrNotExist)
+}
+
+// TestListDepth lists a tree deeper than the limit: the directories at it say so, and
+// what lies beside them comes.
+func TestListDepth(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.MkdirAll(dir+"/a/b/c/d", 0o755))
+	check(t, os.MkdirAll(dir+"/z/y", 0o755))
+	s := open(t, dir, Options{NoSync: true, ListDepth: 3})
+	plain, failed := walk(t, s, storage.Root)
+	if _, ok := failed["a/b/c"]; !ok || len(failed) != 1 {
+		t.Errorf("with an error: %v", failed)
+	}
+	wantError(t, "the directory that is too deep", failed["a/b/c"].Err, storage.ErrInvalid)
+	for _, name := range []string{"a", "a/b", "z", "z/y"} {
+		if _, ok := plain[name]; !ok {
+			t.Errorf("no %s", name)
+		}
+	}
+	if _, failed := walk(t, s, "a/b"); len(failed) != 0 {
+		t.Errorf("the depth counts from what is listed, but there failed %v", failed)
+	}
+}
+
+// TestDeepListHoldsFewNames lists a deep chain whose directories have more entries than
+// a listing may hold: it tells what it leaves out, and all that it can hold comes.
+func TestDeepListHoldsFewNames(t *testing.T) {
+	const levels, wide, files = maxOpen + 8, 9, 300 // the last of them are wide
+	dir := t.TempDir()
+	at := dir
+	for level := range levels {
+		at += "/0"
+		check(t, os.MkdirAll(at, 0o755))
+		for i := 0; i < files && level >= levels-wide; i++ {
+			check(t, os.WriteFile(fmt.Sprintf("%s/f%d", at, i), nil, 0o644))
+		}
+	}
+	s := open(t, dir, Options{NoSync: true})
+	count := func(most int) (entries, failed, held int) {
+		l, err := s.List(storage.Root, true)
+		check(t, err)
+		defer l.Close()
+		l.(*lister).maxHeld = most
+		for {
+			entry, err := l.Next()
+			if err == io.EOF {
+				return entries, failed, held
+			}
+			check(t, err)
+			entries++
+			if entry.Err != nil {
+				wantError(t, "a directory that is left out", entry.Err, storage.ErrInvalid)
+				failed++
+			}
+			held = max(held, l.(*lister).held())
+		}
+	}
+	if entries, failed, _ := count(maxHeld); entries != levels+wide*files || failed != 0 {
+		t.Errorf("%d entries, %d with an error", entries, failed)
+	}
+	const most = 1
+	if entries, failed, held := count(most); failed != 1 || held > most+3*readAhead || entries >= levels+wide*files {
+		t.Errorf("%d entries, %d with an error, and %d names were held", entries, failed, held)
+	}
 }

@@ -38,7 +38,6 @@ import (
 	"time"
 
 	"ftpd/server/storage"
-	"ftpd/server/storage/digests"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,9 +55,11 @@ type Options struct {
 	FileMode      uint32        // permission bits of a file whose client gave none, before the umask; 0 is 0644
 	DirectoryMode uint32        // the same of a directory; 0 is 0755
 	KeepResumable time.Duration // how long the part of an upload is kept that can be gone on with; 0 is 24 hours, negative not at all
-	DigestCache   int64         // bytes of memory for digests of files that do not change; 0 is 32 MiB, negative none
+	DigestCache   int64         // bytes of memory for digests of files that do not change; 0 is 32 MiB, negative none; that of Common counts where there is one
 	ListDepth     int           // directories in each other that are listed; 0 is 1,000
 	Logger        *slog.Logger  // where the sweep says what it removed; nil is nowhere
+	Common        *Common       // what the store shares with others of the same tree; nil is nothing
+	Account       Account       // the books of a quota; nil is none
 }
 
 // Store is a directory as a [storage.Storage].
@@ -68,12 +69,8 @@ type Store struct {
 	topID   fileID
 	escapes error // what os.Root answers for a path that leads out of it
 	options Options
-	locks   stripes
-	syncs   syncGroups
-	fresh   fresh
-	gate    gate
-	digests *digests.Cache[version]
-	now     func() time.Time
+	*common
+	now func() time.Time
 	// inSteps is set once the kernel has refused openat2(2) itself: before Linux 5.6
 	// (ENOSYS), and where a seccomp filter does not know it (EPERM).
 	inSteps atomic.Bool
@@ -84,6 +81,7 @@ type Store struct {
 	claimed  map[string]chan struct{} // names of what can be gone on with and is; closed when it is ended
 	outdated map[string]struct{}      // those of claimed whose file another upload has stored
 	shared   map[string]*staging      // those of claimed that Join finds
+	charged  map[string]struct{}      // those of claimed that there is a reservation for
 	closed   bool
 
 	takeoverWait time.Duration
@@ -100,10 +98,15 @@ func Open(dir string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
 	}
-	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, gate: make(gate, atOnce)}
-	s.digests, s.now = digests.New[version](s.options.DigestCache), time.Now
+	return OpenRoot(root, options)
+}
+
+// OpenRoot is Open for a directory that is open, which is the store's from then on.
+func OpenRoot(root *os.Root, options Options) (*Store, error) {
+	s := &Store{root: root, options: options.withDefaults(), staged: map[*staging]struct{}{}, now: time.Now}
+	s.common = &s.options.Common.common
 	s.claimed, s.takeoverWait, s.done = map[string]chan struct{}{}, takeoverWait, make(chan struct{})
-	s.outdated, s.shared = map[string]struct{}{}, map[string]*staging{}
+	s.outdated, s.shared, s.charged = map[string]struct{}{}, map[string]*staging{}, map[string]struct{}{}
 	if err := s.openTop(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open the directory to serve: %w", err)
@@ -111,10 +114,11 @@ func Open(dir string, options Options) (*Store, error) {
 	if options.ReadOnly {
 		return s, nil
 	}
+	_ = bootID() // now: a server that confines itself later may not reach it any more
 	if err := s.sweep(); err != nil {
 		_ = s.top.Close()
 		_ = root.Close()
-		return nil, fmt.Errorf("open the directory to serve: %s: %w", dir, err)
+		return nil, fmt.Errorf("open the directory to serve: %s: %w", root.Name(), err)
 	}
 	s.sweeping.Go(func() { s.sweepOften(s.done) })
 	return s, nil
@@ -127,8 +131,8 @@ func (o Options) withDefaults() Options {
 	if o.DirectoryMode == 0 {
 		o.DirectoryMode = defaultDirectoryMode
 	}
-	if o.DigestCache == 0 {
-		o.DigestCache = defaultDigestCache
+	if o.Common == nil {
+		o.Common = NewCommon(o.DigestCache)
 	}
 	if o.KeepResumable == 0 {
 		o.KeepResumable = 24 * time.Hour

@@ -65,7 +65,7 @@ func (s *Store) removeOnce(ctx context.Context, p place, recursive bool) (remove
 		}
 	}
 	defer s.locks.lock(p.id())()
-	if err := removeEntry(p.fd(), p.name, true); err != nil {
+	if err := s.removeDirectory(p.fd(), p.name); err != nil {
 		return removed, err
 	}
 	return removed + 1, nil
@@ -97,7 +97,12 @@ func (s *Store) tryRemoveFile(dirfd int, id entryID) (isDirectory bool, wait tim
 	if wait := untilTold(&stat); wait > 0 {
 		return false, wait, nil
 	}
-	return false, 0, removeEntry(dirfd, id.name, false)
+	err = s.change(Amount{}.Minus(amountOf(&stat)), func() error { return removeEntry(dirfd, id.name, false) })
+	return false, 0, err
+}
+
+func (s *Store) removeDirectory(dirfd int, name string) error {
+	return s.change(Amount{Files: -1}, func() error { return removeEntry(dirfd, name, true) })
 }
 
 // removeEntry removes a directory or something else. Which it is must be
@@ -232,7 +237,7 @@ func (e *eraser) enter(at *level, name string) {
 		e.trail.push(child)
 		return
 	}
-	if removeEntry(dirfd, name, true) == nil {
+	if e.store.removeDirectory(dirfd, name) == nil {
 		err = nil
 	}
 	e.count(at, name, err)
@@ -274,7 +279,7 @@ func (e *eraser) leave(empty bool) (done bool, err error) {
 		at.leave(base(path))
 		return false, nil
 	}
-	err = removeEntry(int(at.file.Fd()), base(path), true)
+	err = e.store.removeDirectory(int(at.file.Fd()), base(path))
 	if err == unix.ENOTEMPTY && e.filled < attempts {
 		e.filled++
 		e.enter(at, base(path))

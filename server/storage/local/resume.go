@@ -131,6 +131,7 @@ func (s *Store) unclaim(name string, freed chan struct{}) {
 	delete(s.claimed, name)
 	delete(s.outdated, name)
 	delete(s.shared, name)
+	delete(s.charged, name)
 	close(freed)
 }
 
@@ -152,7 +153,7 @@ func (s *Store) outdate(name string) {
 	}
 	defer home.close()
 	if fd, err := lockJournal(home.fd(), name, 0); err == nil {
-		_ = unix.Unlinkat(home.fd(), name, 0) // it may not have come to that
+		_ = s.removeLeft(home.fd(), name) // it may not have come to that
 		_ = unix.Unlinkat(home.fd(), name+lockSuffix, 0)
 		_ = unix.Close(fd)
 	}
@@ -189,8 +190,12 @@ func (s *Store) openResumable(path storage.Path, name string, options storage.Cr
 		err = st.newJournal()
 	}
 	st.resumable.some.Store(len(st.resumable.digests) > 0)
+	var replaced unix.Stat_t
 	if err == nil {
-		err = st.checkParent()
+		replaced, err = st.checkParent()
+	}
+	if err == nil {
+		err = st.takeRest(&replaced)
 	}
 	return st, err
 }
@@ -218,6 +223,7 @@ func (st *staging) openFiles() error {
 		return err
 	}
 	st.resumable.journal.fd = fd
+	left := st.left()
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	err = retry(func() (err error) {
 		st.fd, err = unix.Openat(st.home.fd(), st.home.name, flags, 0o600)
@@ -225,24 +231,26 @@ func (st *staging) openFiles() error {
 	})
 	if err != nil {
 		_ = st.resumable.journal.close()
+		return err
 	}
-	return err
+	st.takeOver(left)
+	return nil
 }
 
 // checkParent is the check of Create; what is staged already needs no room again.
 // The directory has to be on the file system of the root, as what is staged is.
-func (st *staging) checkParent() error {
+func (st *staging) checkParent() (replaced unix.Stat_t, err error) {
 	options := st.options
 	options.Size -= int64(len(st.resumable.digests)) * st.resumable.block
-	parent, err := st.store.parentOf(st.path, options)
+	parent, replaced, err := st.store.parentOf(st.path, options)
 	if err != nil {
-		return err
+		return replaced, err
 	}
 	defer parent.close()
 	if idOf(&parent.stat).device != st.store.topID.device {
-		return errElsewhere
+		return replaced, errElsewhere
 	}
-	return nil
+	return replaced, nil
 }
 
 // errElsewhere is a target on another file system, whose staging file lies
@@ -282,7 +290,9 @@ func (st *staging) Leave() error {
 		return st.Abort()
 	}
 	if fd, ok := st.seal(); ok {
-		st.resumable.kept = true
+		if st.resumable.kept = st.countLeft() == nil; !st.resumable.kept {
+			_ = st.home.unlink()
+		}
 		st.release(fd)
 	}
 	return nil
@@ -293,7 +303,7 @@ func (st *staging) Leave() error {
 func (st *staging) releaseResumable() {
 	r := st.resumable
 	if r.kept && st.store.isOutdated(r.name) {
-		_ = st.home.unlink()
+		_ = st.store.removeLeft(st.home.fd(), r.name)
 		r.kept = false
 	}
 	if !r.kept {

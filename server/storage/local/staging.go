@@ -32,6 +32,7 @@ type staging struct {
 	learned learned
 	written atomic.Int64 // bytes, those that were written twice included
 
+	charge    *charge    // nil where there is no quota
 	resumable *resumable // nil where it is gone when it is ended
 	shared    *shared    // nil where Join does not find it
 }
@@ -60,12 +61,17 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 	}
 	s.gate.enter()
 	defer s.gate.leave()
-	parent, err := s.parentOf(path, options)
+	parent, replaced, err := s.parentOf(path, options)
 	if err != nil {
 		return nil, s.fail(path, err)
 	}
-	st, err := s.stage(path, options, &parent)
+	var st *staging
+	charge, err := s.reserveOutside(options.Size, &replaced)
+	if err == nil {
+		st, err = s.stage(path, options, &parent, charge)
+	}
 	if err != nil {
+		charge.release()
 		parent.close()
 		return nil, s.fail(path, err)
 	}
@@ -76,18 +82,18 @@ func (s *Store) Create(path storage.Path, options storage.CreateOptions) (storag
 }
 
 // parentOf opens the directory that is to hold path, or with Parents the
-// nearest one above it that is there, and checks what can be checked of it.
-func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (directory, error) {
+// nearest one above it that is there, and checks what can be checked of it. replaced
+// is what has the name now.
+func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (d directory, replaced unix.Stat_t, err error) {
 	open := s.openDirectory
 	if options.Parents {
 		open = s.nearest
 	}
-	d, err := open(path.Dir())
-	if err != nil {
-		return directory{}, err
+	if d, err = open(path.Dir()); err != nil {
+		return directory{}, replaced, err
 	}
 	if d.path == path.Dir() {
-		_, err = checkTarget(place{&d, base(path)}, options)
+		replaced, err = checkTarget(place{&d, base(path)}, options)
 	} else if options.IfMatch != 0 {
 		err = storage.ErrChanged
 	}
@@ -96,9 +102,9 @@ func (s *Store) parentOf(path storage.Path, options storage.CreateOptions) (dire
 	}
 	if err != nil {
 		d.close()
-		return directory{}, err
+		return directory{}, replaced, err
 	}
-	return d, nil
+	return d, replaced, nil
 }
 
 // checkTarget tells whether a file may be put under a name, and what it would
@@ -150,14 +156,14 @@ func blocks(count, size int64) int64 { return max(count, 0) * size }
 
 // stage makes the staging file, if need be in an instance that is made again:
 // somebody who tidies up may remove what a server that runs for months keeps.
-func (s *Store) stage(path storage.Path, options storage.CreateOptions, parent *directory) (*staging, error) {
+func (s *Store) stage(path storage.Path, options storage.CreateOptions, parent *directory, charge *charge) (*staging, error) {
 	var gone *instance
 	for range 2 {
 		i, err := s.own(gone)
 		if err != nil {
 			return nil, err
 		}
-		st := &staging{store: s, instance: i, path: path, options: options}
+		st := &staging{store: s, instance: i, path: path, options: options, charge: charge}
 		if err = st.make(parent); err == nil {
 			return st, nil
 		}
@@ -249,6 +255,9 @@ func (s *Store) enlist(st *staging) error {
 func (st *staging) WriteAt(p []byte, offset int64) (int, error) {
 	st.store.gate.enter()
 	defer st.store.gate.leave()
+	if err := st.charge.grow(offset + int64(len(p))); err != nil {
+		return 0, st.store.fail(st.path, err)
+	}
 	n, err := st.writeAt(p, offset)
 	st.writeBack(int64(n))
 	return n, st.store.fail(st.path, err)
@@ -287,6 +296,7 @@ func (st *staging) Abort() error {
 // release gives up all that a sealed staging file holds but its name.
 func (st *staging) release(fd int) {
 	_ = unix.Close(fd)
+	st.charge.release()
 	st.dropRecord()
 	if st.record != "" {
 		st.home.close()

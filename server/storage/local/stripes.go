@@ -11,7 +11,7 @@ import (
 
 // stripes lets one change of a name at a time pass, so that the check of a
 // condition and the change that depends on it are one step for every other
-// change made through the store. A program that changes the directory itself
+// change made through the store, or another one that has them in common. A program that changes the directory itself
 // can still come between the two; no file system has a rename with an ETag.
 type stripes [64]sync.Mutex
 

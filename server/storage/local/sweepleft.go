@@ -39,7 +39,7 @@ func (s *Store) sweepLeft(home *directory, name string, before time.Time) {
 			return
 		}
 	}
-	removed := unix.Unlinkat(home.fd(), name, 0) == nil
+	removed := s.removeLeft(home.fd(), name) == nil
 	_ = unix.Unlinkat(home.fd(), name+lockSuffix, 0)
 	s.options.Logger.Info("removed what was left of an upload", "file", name, "staged", removed)
 }
@@ -65,6 +65,17 @@ func (s *Store) sweepOften(done <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// Keeps tells whether something is left of an upload, to be gone on with or swept.
+func (s *Store) Keeps() bool {
+	home, err := s.openResume(false)
+	if err != nil {
+		return false
+	}
+	defer home.close()
+	names, _ := home.file.Readdirnames(1) // what cannot be read is not swept either
+	return len(names) > 0
 }
 
 // removeStaging removes the staging directory where nothing is in it.

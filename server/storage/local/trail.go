@@ -37,6 +37,21 @@ type level struct {
 // path returns the path of the directory itself.
 func (l *level) path() storage.Path { return storage.Path(strings.TrimSuffix(l.prefix, "/")) }
 
+// readRest reads what is left of a directory that may be parked, for its position is lost
+// when it is closed.
+func (l *level) readRest() error {
+	if l.ended {
+		return nil
+	}
+	names, err := l.file.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	l.names = append(l.names, names...)
+	l.ended = true
+	return nil
+}
+
 // leave remembers a name that cannot go.
 func (l *level) leave(name string) {
 	if l.left == nil {
@@ -62,6 +77,13 @@ func openChild(dirfd int, name string) (level, error) {
 		return level{}, err
 	}
 	return level{file: os.NewFile(uintptr(fd), name), id: idOf(&stat)}, nil
+}
+
+// close may be called of a level that was not opened.
+func (l *level) close() {
+	if l.file != nil {
+		_ = l.file.Close()
+	}
 }
 
 func (t *trail) last() *level { return &t.levels[len(t.levels)-1] }
@@ -98,10 +120,8 @@ func (t *trail) pop() error {
 }
 
 func (t *trail) close() {
-	for _, l := range t.levels {
-		if l.file != nil {
-			_ = l.file.Close()
-		}
+	for i := range t.levels {
+		t.levels[i].close()
 	}
 	t.levels = nil
 }

@@ -13,6 +13,14 @@
 // allow. Every block that arrives is verified before it is handed on, and every
 // file before it gets its name.
 //
+// # TLS
+//
+// With [Options].TLS every connection is inside TLS 1.3. Whom to trust is up to that
+// configuration: a zero one trusts the authorities of this machine, and package trust
+// makes those for a fingerprint and for servers that are known from before. A server that
+// is not trusted is a [*TrustError]; one that speaks TLS where it should not, or not the
+// same, a [*TLSError]. Neither is dialled again. [Options].Login logs in on each connection.
+//
 // # Retries
 //
 // With [Options].Retries a connection that is lost, or ended by a server that shuts

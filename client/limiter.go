@@ -93,6 +93,9 @@ type limitedConn struct {
 	closed chan struct{}
 }
 
+// NetConn returns the connection that is limited.
+func (c *limitedConn) NetConn() net.Conn { return c.Conn }
+
 // Read reads a piece when its turn has come.
 func (c *limitedConn) Read(b []byte) (int, error) {
 	in := &c.limiter.received

@@ -24,6 +24,7 @@ type watch struct {
 	armed   bool
 	stopped bool
 	seen    int64 // count at the last tick
+	left    int   // unacked at the last tick
 	quiet   int   // ticks since count grew
 	beats   int64 // ticks
 	beat    int64 // came at the last PING that showed a slow reader
@@ -95,6 +96,11 @@ func (w *watch) stalled() bool {
 	if w.armed = w.conn.open.Load() > 0; !w.armed {
 		return false
 	}
+	left := unacked(w.conn.nc)
+	if left < w.left { // a server with a bandwidth limit reads, by and by, what was written at once
+		w.moved(1)
+	}
+	w.left = left
 	if count := w.count.Load(); count > w.seen || w.held.Load() {
 		w.seen, w.quiet = count, 0
 	} else {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -226,4 +227,19 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 	}
 	<-ended
 	eventually(t, "the end", func() bool { return strings.Contains(d.log.String(), `reason="handshake timeout"`) })
+}
+
+// TestClientOfLowRate puts a file that the kernel takes at once and the server for longer
+// than the client waits where nothing moves.
+func TestClientOfLowRate(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a client what of its bytes has arrived")
+	}
+	d := run(t, t.TempDir(), "--rate-up", "100K")
+	c, err := client.Dial(t.Context(), d.address, &client.Options{Timeout: 3 * time.Second, Retries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	put(t, c, "f", strings.Repeat("0123456789", 60_000))
 }

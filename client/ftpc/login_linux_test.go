@@ -17,7 +17,7 @@ import (
 
 // serveUsers starts a server with the user ann, who has a password and may have a key, and
 // a file "a".
-func serveUsers(t *testing.T, key ssh.PublicKey) (address string) {
+func serveUsers(t *testing.T, key ssh.PublicKey, flags ...string) (address string) {
 	t.Helper()
 	dir := t.TempDir()
 	users, password := filepath.Join(dir, "users"), filepath.Join(dir, "password")
@@ -34,7 +34,7 @@ func serveUsers(t *testing.T, key ssh.PublicKey) (address string) {
 	root := t.TempDir()
 	check(t, os.MkdirAll(filepath.Join(root, "ann"), 0o777))
 	check(t, os.WriteFile(filepath.Join(root, "ann", "a"), nil, 0o666))
-	address, stop, err := startServer(root, "--users", users)
+	address, stop, err := startServer(root, append(flags, "--users", users)...)
 	check(t, err)
 	t.Cleanup(func() { check(t, stop()) })
 	return address
@@ -171,6 +171,47 @@ func TestIdentity(t *testing.T) {
 			}
 			if !term.echoes() {
 				t.Error("the terminal does not show what is typed any more")
+			}
+		})
+	}
+}
+
+// publicKey returns the public half of a key.
+func publicKey(t *testing.T, key ed25519.PrivateKey) ssh.PublicKey {
+	t.Helper()
+	public, err := ssh.NewPublicKey(key.Public())
+	check(t, err)
+	return public
+}
+
+// A key of a file, or of the agent, logs in inside TLS, on each connection.
+func TestLoginWithAKey(t *testing.T) {
+	key, file := newKey(t, "")
+	other, otherFile := newKey(t, "")
+	third, _ := newKey(t, "")
+	address := serveUsers(t, publicKey(t, key), "--tls", "--state-dir", t.TempDir(), "--login-failures", "0")
+	for _, test := range []struct {
+		name  string
+		args  []string
+		agent string
+		want  status
+	}{
+		{"file", []string{"--identity", file}, "", statusDone},
+		{"agent", nil, serveAgent(t, other, third, key), statusDone},
+		{"a file goes before the agent", []string{"--identity", otherFile}, serveAgent(t, key), statusPermission},
+		{"another key", []string{"--identity", otherFile}, "", statusPermission},
+		{"another key in the agent, and nobody to ask for a password", nil, serveAgent(t, other), statusPermission},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := exec.Command("ftpc", append([]string{"get", "-r", "-j", "3", "--insecure", "ftpds://ann@" + address + "/", "-d", "copy"}, test.args...)...)
+			cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK="+test.agent)
+			cmd.Dir = t.TempDir()
+			out, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != int(test.want) {
+				t.Fatalf("ended with %d, not %d: %s", got, test.want, out)
+			}
+			if _, err := os.Stat(filepath.Join(cmd.Dir, "copy", "a")); (err == nil) != (test.want == statusDone) {
+				t.Errorf("%v", err)
 			}
 		})
 	}

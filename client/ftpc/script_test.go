@@ -143,9 +143,11 @@ func startServer(root string, flags ...string) (address string, stop func() erro
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return "", nil, fmt.Errorf("ftpd printed no address: %w; %s", cmd.Wait(), cmd.Stderr)
+	printed, line := bufio.NewReader(out), ""
+	for !strings.Contains(line, " on ") { // before it there may be an identity
+		if line, err = printed.ReadString('\n'); err != nil {
+			return "", nil, fmt.Errorf("ftpd printed no address: %w; %s", cmd.Wait(), cmd.Stderr)
+		}
 	}
 	address = strings.TrimSpace(line[strings.LastIndex(line, " on ")+len(" on "):])
 	return address, func() error {

@@ -129,7 +129,7 @@ func (s *Store) reserveDirectory(p place) (*charge, error) {
 // demand asks the account for more.
 func (c *charge) demand(held, lent Amount, patient bool) error {
 	if err := c.account.Reserve(held, lent, patient); err != nil {
-		return &overQuota{err}
+		return &quotaError{err}
 	}
 	return nil
 }

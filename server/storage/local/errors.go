@@ -76,11 +76,11 @@ func stagingFault(err error) error {
 	}
 }
 
-// overQuota is what an Account refuses, before it has a path.
-type overQuota struct{ cause error }
+// quotaError is what an Account refuses, before it has a path.
+type quotaError struct{ cause error }
 
-func (e *overQuota) Error() string { return e.cause.Error() }
-func (e *overQuota) Unwrap() error { return e.cause }
+func (e *quotaError) Error() string { return e.cause.Error() }
+func (e *quotaError) Unwrap() error { return e.cause }
 
 // escapeError returns the error value that os.Root has for paths that lead out
 // of it. It is not exported, so it is asked for rather than matched by text.
@@ -120,7 +120,7 @@ func (s *Store) failOther(path storage.Path, err error) error {
 	if errors.Is(err, fs.ErrClosed) {
 		return refuse(path, fs.ErrClosed, "")
 	}
-	if full, ok := errors.AsType[*overQuota](err); ok {
+	if full, ok := errors.AsType[*quotaError](err); ok {
 		return refuse(path, full.cause, "")
 	}
 	for _, own := range []error{storage.ErrChanged, errPrivate, errStaging, errLost, errOverlong} {

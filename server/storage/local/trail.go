@@ -37,21 +37,6 @@ type level struct {
 // path returns the path of the directory itself.
 func (l *level) path() storage.Path { return storage.Path(strings.TrimSuffix(l.prefix, "/")) }
 
-// readRest reads what is left of a directory that may be parked, for its position is lost
-// when it is closed.
-func (l *level) readRest() error {
-	if l.ended {
-		return nil
-	}
-	names, err := l.file.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	l.names = append(l.names, names...)
-	l.ended = true
-	return nil
-}
-
 // leave remembers a name that cannot go.
 func (l *level) leave(name string) {
 	if l.left == nil {

@@ -55,57 +55,63 @@ func (s *Store) usageOfLeft() (used Amount) {
 	return used
 }
 
-// counter walks a tree and counts it.
+// maxToEnter bounds the names of directories that a count holds, to go into them.
+const maxToEnter = 1 << 16
+
+// counter walks a tree and counts it. Of each directory it counts all entries before it
+// goes into one, so that no name but those of directories is held.
 type counter struct {
 	trail   trail
 	used    Amount
 	skipped int
+	toEnter int // names that are held by all levels
 }
 
-// step counts an entry, reads more names, or leaves a directory.
-func (c *counter) step() (err error) {
+// step counts some entries, goes into a directory, or leaves one.
+func (c *counter) step() error {
 	at := c.trail.last()
 	switch {
-	case len(at.names) > 0:
-		name := at.names[0]
-		at.names = at.names[1:]
-		if !strings.HasPrefix(name, storage.Reserved) {
+	case !at.ended:
+		names, err := at.file.Readdirnames(readAhead)
+		for _, name := range names {
 			c.count(at, name)
 		}
-		return nil
-	case at.ended:
-		return c.trail.pop()
-	}
-	if at.names, err = at.file.Readdirnames(readAhead); err != nil {
-		at.ended = true
-		if err != io.EOF {
+		if at.ended = err != nil; err != nil && err != io.EOF {
 			c.skipped++
 		}
+		return nil
+	case len(at.names) == 0:
+		return c.trail.pop()
+	}
+	name := at.names[0]
+	at.names = at.names[1:]
+	c.toEnter--
+	switch child, err := openChild(int(at.file.Fd()), name); err {
+	case nil:
+		c.trail.push(child)
+	case unix.ENOENT:
+	default:
+		c.skipped++
 	}
 	return nil
 }
 
-// count counts an entry, and goes into it if it is a directory.
+// count counts an entry.
 func (c *counter) count(at *level, name string) {
+	if strings.HasPrefix(name, storage.Reserved) {
+		return
+	}
 	stat, err := lstat(int(at.file.Fd()), name)
 	if err != nil {
 		return // it is gone
 	}
 	c.used = c.used.Plus(amountOf(&stat))
-	if kindOf(&stat) != storage.Directory {
-		return
-	}
-	child, err := openChild(int(at.file.Fd()), name)
-	if err == unix.ENOENT {
-		return
-	}
-	if err == nil && len(c.trail.levels) >= maxOpen {
-		err = at.readRest()
-	}
-	if err != nil {
+	switch {
+	case kindOf(&stat) != storage.Directory:
+	case c.toEnter >= maxToEnter:
 		c.skipped++
-		child.close()
-		return
+	default:
+		c.toEnter++
+		at.names = append(at.names, name)
 	}
-	c.trail.push(child)
 }

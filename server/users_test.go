@@ -265,7 +265,7 @@ func TestReloadOfUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.signal(syscall.SIGHUP)
-	d.waitForLog("nothing was reloaded")
+	d.waitForLog("stays as it was")
 	put(t, stays, "x", "z")
 	mustAs(t, d, "comes", "d")
 }

@@ -98,7 +98,7 @@ func (d *direct) storeUnnamed(name string, content []byte, info Info) (made bool
 		return false, err
 	case linked == nil:
 		return true, nil
-	case linked != unix.EEXIST:
+	case !errors.Is(linked, unix.EEXIST):
 		d.named.Store(true)
 	}
 	return false, nil

@@ -60,13 +60,13 @@ func New(config Config) (*Server, error) {
 	if config.Root == "" {
 		config.Root = "."
 	}
-	homes, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
+	served, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
 	if err != nil {
 		return nil, err
 	}
-	s, err := listenFor(config, address, homes)
+	s, err := listenFor(config, address, served)
 	if err != nil {
-		return nil, errors.Join(err, homes.Close())
+		return nil, errors.Join(err, served.Close())
 	}
 	return s, nil
 }

@@ -183,7 +183,7 @@ func (s *Session) step() bool {
 		return false
 	}
 	if err == nil && s.unplaced(header.Opcode) {
-		s.refuse(noPlace(s.full))
+		s.turnBack()
 		return false
 	}
 	if err == nil {

@@ -190,7 +190,7 @@ func (s *Session) expireLogin(now time.Time) {
 	}
 	if end := s.loginDeadline(); !end.IsZero() && !now.Before(end) {
 		if s.spare {
-			s.refuse(noPlace(s.full))
+			s.turnBack()
 			return
 		}
 		s.refuse(protocol.Errorf(protocol.Auth, "no login came in time"), reasonLoginTimeout)

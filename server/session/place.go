@@ -13,13 +13,13 @@ import (
 // ftpc does by itself.
 const comeAgain = 10 * time.Second
 
-// noPlace returns the error for whom there is no place, and the reason for the log.
-func noPlace(full reactor.Full) (error, reactor.Reason) {
+// noPlace returns the reason, for the log, and the error for whom there is no place.
+func noPlace(full reactor.Full) (reactor.Reason, error) {
 	what, reason := "the server has as many clients as it takes", reasonFull
 	if full == reactor.AddressFull {
 		what, reason = "the server takes no more connections from your address", reasonAddressFull
 	}
-	return &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: fmt.Sprintf("%s; try again in %s", what, comeAgain)}, reason
+	return reason, &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: fmt.Sprintf("%s; try again in %s", what, comeAgain)}
 }
 
 // spareTimeout is how long a login may take in a spare place, where there is no other
@@ -37,7 +37,7 @@ func (s *Session) unplaced(op protocol.Opcode) bool {
 
 // turnAway ends the connection of a user who is no administrator, and has a spare place.
 func (l *login) turnAway(s *Session) {
-	err, reason := noPlace(s.full)
+	reason, err := noPlace(s.full)
 	l.failure = err
 	if l.isOver {
 		return
@@ -46,4 +46,10 @@ func (l *login) turnAway(s *Session) {
 	if !s.ended {
 		s.finish(reason)
 	}
+}
+
+// turnBack ends a connection for which there is no place.
+func (s *Session) turnBack() {
+	reason, err := noPlace(s.full)
+	s.refuse(err, reason)
 }

@@ -137,7 +137,7 @@ func (s *Session) Open(now time.Time, link reactor.Link) {
 	defer s.leave()
 	s.setState(greeting)
 	if s.full != reactor.NotFull && !s.spare {
-		s.refuse(noPlace(s.full))
+		s.turnBack()
 	}
 }
 

@@ -32,12 +32,12 @@ func ftpClients(ctx context.Context, find *Finder, p Place, as login) (func(addr
 	if err != nil {
 		return nil, err
 	}
-	single := func(words ...string) (process.Command, error) {
+	single := func(words ...string) process.Command {
 		all := []string{curl.path, "-sS", "-f"}
 		if as.secure {
 			all = append(all, "--ssl-reqd", "-k")
 		}
-		return process.Command{Line: append(all, words...), Env: curl.env}, nil
+		return process.Command{Line: append(all, words...), Env: curl.env}
 	}
 	return func(address string) Client {
 		url := "ftp://" + as.user + address
@@ -49,13 +49,13 @@ func ftpClients(ctx context.Context, find *Finder, p Place, as login) (func(addr
 				if c.Tree {
 					return tree("mirror -R -P10", c.Local, c.Remote), nil
 				}
-				return single("-T", c.Local, url+"/"+c.Remote)
+				return single("-T", c.Local, url+"/"+c.Remote), nil
 			},
 			Get: func(c Copy) (process.Command, error) {
 				if c.Tree {
 					return tree("mirror -P10", c.Remote, c.Local), nil
 				}
-				return single("-o", c.Local, url+"/"+c.Remote)
+				return single("-o", c.Local, url+"/"+c.Remote), nil
 			},
 		}
 	}, nil

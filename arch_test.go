@@ -150,7 +150,7 @@ var arrows = []arrow{
 }
 
 // testModules are those that a test of any package may import.
-var testModules = regexp.MustCompile(`^(github\.com/google/go-cmp|github\.com/rogpeppe/go-internal|go\.uber\.org/goleak|golang\.org/x/sys)(/|$)`)
+var testModules = regexp.MustCompile(`^(github\.com/google/go-cmp|github\.com/rogpeppe/go-internal|go\.uber\.org/goleak|golang\.org/x/sys|golang\.org/x/crypto)(/|$)`)
 
 func TestArrows(t *testing.T) {
 	report(t, wrongImports(readTree(t, repository)))

@@ -433,7 +433,7 @@ func TestSpecProse(t *testing.T) {
 	for _, words := range []string{
 		fmt.Sprintf("`% x`", magic),
 		fmt.Sprintf("default port is %d", DefaultPort),
-		fmt.Sprintf("label `%s`", LoginExporter),
+		fmt.Sprintf("label %#q", LoginExporter),
 		fmt.Sprintf("%d bytes of keying material", LoginExporterLen),
 		fmt.Sprintf("a header of %d bytes", HeaderLen),
 		fmt.Sprintf("component of more than %d bytes", MaxName),

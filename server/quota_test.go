@@ -165,7 +165,7 @@ func putFile(ctx context.Context, c *client.Client, path string, content []byte)
 func TestQuotaRace(t *testing.T) {
 	address, dir := serveHome(t, homes.Quota{Files: 10})
 	said := atOnce(rivals, func(i int) error {
-		c, err := client.Dial(t.Context(), address, nil)
+		c, err := client.Dial(t.Context(), address, dialing(client.Options{}))
 		if err != nil {
 			return err
 		}

@@ -302,7 +302,7 @@ func TestSecureDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.signal(syscall.SIGHUP)
-	eventually(t, "the complaint", func() bool { return strings.Contains(d.log.String(), "what was there before stays") })
+	eventually(t, "the complaint", func() bool { return strings.Contains(d.log.String(), "stays as it was") })
 	if serial() != before {
 		t.Error("a broken key took the place of one that works")
 	}

@@ -239,10 +239,10 @@ func TestFlippingLinkUnderEveryOpcode(t *testing.T) {
 			defer stop()
 			var over atomic.Bool
 			var group sync.WaitGroup
-			flips := 0
-			group.Go(func() { flips = w.flip(&over) })
+			var flips atomic.Int64
+			group.Go(func() { w.flip(&over, &flips) })
 			c := openWire(t, s.Address().String())
-			for range rounds {
+			for round := 0; round < rounds || flips.Load() < 10; round++ { // a busy machine may flip late
 				for _, path := range []string{"way/f", "way", "way/d", "way/d/f", "way/new/x"} {
 					a := c.ask(frames(path))
 					if got := a.outcome(); got == "nothing" || strings.HasPrefix(got, "closed") {
@@ -258,9 +258,6 @@ func TestFlippingLinkUnderEveryOpcode(t *testing.T) {
 			}
 			over.Store(true)
 			group.Wait()
-			if flips < 10 {
-				t.Errorf("it flipped %d times only", flips)
-			}
 			c.alive()
 			w.intact(t, c.heard.Bytes())
 		})
@@ -269,7 +266,7 @@ func TestFlippingLinkUnderEveryOpcode(t *testing.T) {
 
 // flip makes of the name way a link inside, a link outside and a directory, in
 // turn, and counts.
-func (w *trap) flip(over *atomic.Bool) (flips int) {
+func (w *trap) flip(over *atomic.Bool, flips *atomic.Int64) {
 	way, next := w.root+"/way", w.root+"/next"
 	for i := 0; !over.Load(); i++ {
 		_ = os.RemoveAll(next)
@@ -282,7 +279,6 @@ func (w *trap) flip(over *atomic.Bool) (flips int) {
 			_ = os.RemoveAll(way)
 			_ = os.Rename(next, way)
 		}
-		flips++
+		flips.Add(1)
 	}
-	return flips
 }

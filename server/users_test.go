@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,16 +89,25 @@ func credentials(user, password string) *client.Login {
 	return &client.Login{User: user, Password: func(context.Context) ([]byte, error) { return []byte(password), nil }}
 }
 
-// talker is a rawClient that reads what the server answers.
+// talker speaks the protocol by hand, and reads what the server answers.
 type talker struct {
-	*rawClient
+	t       *testing.T
+	conn    net.Conn
 	decoder protocol.Decoder
+}
+
+func talk(t *testing.T, conn net.Conn) *talker {
+	c := &talker{t: t, conn: conn, decoder: protocol.NewDecoder(protocol.Server)}
+	c.decoder.Attach(make([]byte, protocol.ControlBuffer))
+	return c
 }
 
 // ask sends a message and returns the next frame.
 func ask[M protocol.Message](c *talker, id uint32, m M) protocol.Frame {
 	c.t.Helper()
-	c.send(protocol.Append(nil, id, m))
+	if _, err := c.conn.Write(protocol.Append(nil, id, m)); err != nil {
+		c.t.Fatal(err)
+	}
 	return c.next()
 }
 
@@ -255,7 +265,7 @@ func TestReloadOfUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.signal(syscall.SIGHUP)
-	d.waitForLog("nothing was reloaded")
+	d.waitForLog("stays as it was")
 	put(t, stays, "x", "z")
 	mustAs(t, d, "comes", "d")
 }
@@ -265,8 +275,7 @@ func TestRawLogin(t *testing.T) {
 	p := populate(t)
 	p.add("alice", "sesame", "--connections", "1")
 	d := run(t, t.TempDir(), "--users", p.file, "--login-failures", "3")
-	c := &talker{rawClient: dialRaw(t, d.address), decoder: protocol.NewDecoder(protocol.Server)}
-	c.decoder.Attach(make([]byte, protocol.ControlBuffer))
+	c := talk(t, dialRaw(t, d.address).conn)
 	if m := decoded[protocol.Welcome](t, c.next()); m.Features&(protocol.FeatureLogin|protocol.FeatureNoAnonymous) != protocol.FeatureLogin|protocol.FeatureNoAnonymous {
 		t.Errorf("features %x", m.Features)
 	}

@@ -125,10 +125,10 @@ func replaceFile(name string, text []byte) (err error) {
 	}()
 	keepOwner(name, f)
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), name); err != nil {
+	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
 	directory, err := os.Open(filepath.Dir(name))

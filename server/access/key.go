@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/ssh"
 
@@ -95,10 +96,6 @@ func signed(exporter []byte, user string, blob, signature []byte) bool {
 	if ssh.Unmarshal(signature, &s) != nil || len(s.Rest) > 0 {
 		return false
 	}
-	for _, format := range signatures[key.Type()] {
-		if s.Format == format {
-			return key.Verify(protocol.LoginText(exporter, user, blob), &s) == nil
-		}
-	}
-	return false
+	return slices.Contains(signatures[key.Type()], s.Format) &&
+		key.Verify(protocol.LoginText(exporter, user, blob), &s) == nil
 }

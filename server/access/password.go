@@ -81,7 +81,7 @@ func parsePHC(text string) (phc, error) {
 		return p, errors.New("the password is not in the form $argon2id$v=19$m=...,t=...,p=...$SALT$KEY")
 	}
 	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &p.cost.memory, &p.cost.passes, &p.cost.threads); err != nil {
-		return p, fmt.Errorf("the password's parameters %q are not m=...,t=...,p=...", fields[3])
+		return p, fmt.Errorf("the password's parameters %q are not in the form m=N,t=N,p=N", fields[3])
 	}
 	if !p.cost.within(least, most) {
 		return p, fmt.Errorf("the password's parameters %q are not from %s to %s", fields[3], least, most)

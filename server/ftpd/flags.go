@@ -34,7 +34,7 @@ func application(stdout, stderr io.Writer) *cli.App {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "root", Value: ".", EnvVars: env("ROOT"), Usage: "serve the directory `DIR`"},
 			&cli.StringFlag{Name: "listen", Value: defaultListen, EnvVars: env("LISTEN"), Usage: "listen on `HOST:PORT`; port 0 takes a free one"},
-			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach: there are no users, and nothing is encrypted"},
+			&cli.BoolFlag{Name: "insecure", EnvVars: env("INSECURE"), Usage: "allow an address that other machines reach without --tls and --users, and passwords outside TLS"},
 			&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"), Usage: "refuse every change"},
 			&cli.StringFlag{Name: "durability", Value: "commit", EnvVars: env("DURABILITY"), Usage: "acknowledge an upload `WHEN`: commit, when it is synced to the disk, or none, before that"},
 			&cli.StringFlag{Name: "selector", Value: "auto", EnvVars: env("SELECTOR"), Usage: "wait for connections with `KIND`: " + selectorNames()},
@@ -121,10 +121,10 @@ func configOf(c *cli.Context) (server.Config, error) {
 	if config.Durability, err = server.ParseDurability(c.String("durability")); err != nil {
 		return config, wrong(c, "durability", "%v", err)
 	}
-	if err = logins(c, &config); err != nil {
+	if err := logins(c, &config); err != nil {
 		return config, err
 	}
-	if err = limits(c, &config); err != nil {
+	if err := limits(c, &config); err != nil {
 		return config, err
 	}
 	if config.DigestCache, err = digestCache(c); err != nil {

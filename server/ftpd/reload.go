@@ -21,9 +21,7 @@ func reloadOnHangup(s *server.Server, manager *systemd.Notifier, logger *slog.Lo
 		for range signals {
 			manager.Reloading()
 			if err := s.Reload(); err != nil {
-				logger.Error("nothing was reloaded, and what was there before stays", "error", err)
-			} else {
-				logger.Info("reloaded")
+				logger.Error("what could not be read again stays as it was", "error", err)
 			}
 			manager.Ready()
 		}

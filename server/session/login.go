@@ -179,8 +179,8 @@ func (s *Session) loginDeadline() time.Time {
 	return s.started.Add(limit)
 }
 
-// expireLogin tells a failure that is due, and ends a connection that has not logged
-// in in time, whatever moves on it.
+// expireLogin tells a failure that is due, and ends a connection whose login did not
+// come in time, whatever moves on it.
 func (s *Session) expireLogin(now time.Time) {
 	if l := s.login; l != nil && !l.due.IsZero() && !now.Before(l.due) {
 		l.tell(s)

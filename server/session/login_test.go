@@ -358,43 +358,6 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// TestSparePlaceReleases lets go of an account that may not stay.
-func TestSparePlaceReleases(t *testing.T) {
-	for _, admin := range []bool{false, true} {
-		var released int
-		base := guarded(t, users(&released))
-		bucket := reactor.NewBucket(5000, 0)
-		g := users(&released)
-		g.anonymous = &session.Account{Storage: base.store, Allow: session.Everything} // not here
-		inner := g.login
-		g.login = func(a session.Attempt) (*session.Account, error) {
-			account, err := inner(a)
-			account.Storage, account.Buckets = base.store, []*reactor.Bucket{bucket}
-			if admin {
-				account.Allow |= session.Admin
-			}
-			return account, err
-		}
-		factory := session.NewFactory(session.Config{Storage: base.store, Gate: g, PlainPasswords: true, Logger: slog.New(slog.DiscardHandler)})
-		h := opened(t, factory, base.root, base.store, reactor.Peer{Full: reactor.ServerFull, Spare: true})
-		h.greet()
-		if c := code(t, h, protocol.Append(nil, 1, protocol.Stat{})); c != protocol.Busy {
-			t.Errorf("before a login: %s", c)
-		}
-		want := protocol.Busy
-		if admin {
-			want = 0
-		}
-		if c := code(t, h, authenticate()); c != want || h.admitted != admin || len(h.limits) != map[bool]int{true: 1}[admin] {
-			t.Errorf("administrator %t: %s, admitted %t, %d buckets", admin, c, h.admitted, len(h.limits))
-		}
-		h.close()
-		if released != 1 {
-			t.Errorf("released %d times", released)
-		}
-	}
-}
-
 // TestDrainBeforeALogin is a shutdown.
 func TestDrainBeforeALogin(t *testing.T) {
 	var released int

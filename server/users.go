@@ -84,6 +84,7 @@ func admit(config Config, store storage.Storage, h *homes.Homes) (admission, err
 		Anonymous: a.allow,
 		Root:      store,
 		Home:      homeOf(h),
+		Check:     func(users []access.User) error { return CheckHomes(users, a.allow) },
 		Failures:  config.LoginFailures,
 		Ban:       config.LoginBan,
 		Logger:    config.Logger,
@@ -99,9 +100,26 @@ func (a admission) sessionGate() session.Gate {
 	return a.gate
 }
 
+// changes are the permissions by which what is in a home grows or shrinks.
+const changes = session.Write | session.Delete
+
+// CheckHomes returns why the quotas of users cannot be kept, or nil: whoever changes something
+// in a home must be counted there. anonymous is what may be done in the root without a login.
+func CheckHomes(users []access.User, anonymous session.Permissions) error {
+	uses := []homes.Use{{Who: "whoever has not logged in", Home: "/", Write: anonymous&changes != 0}}
+	for _, u := range users {
+		uses = append(uses, homes.Use{Who: u.Name, Home: "/" + u.Home, Quota: quotaOf(u), Write: u.Allow&changes != 0})
+	}
+	return homes.Check(uses)
+}
+
+func quotaOf(u access.User) homes.Quota {
+	return homes.Quota{Bytes: u.QuotaBytes, Files: u.QuotaFiles}
+}
+
 // homeOf opens the home of a user.
 func homeOf(h *homes.Homes) func(access.User) (storage.Storage, func(), error) {
 	return func(u access.User) (storage.Storage, func(), error) {
-		return h.Acquire("/"+u.Home, homes.Quota{Bytes: u.QuotaBytes, Files: u.QuotaFiles})
+		return h.Acquire("/"+u.Home, quotaOf(u))
 	}
 }

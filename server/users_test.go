@@ -20,6 +20,7 @@ import (
 	"ftpd/protocol"
 	"ftpd/server/access"
 	"ftpd/server/session"
+	"ftpd/server/storage/homes"
 )
 
 // population is a users file that "ftpd user" has made.
@@ -324,6 +325,27 @@ func TestUsersAtOnce(t *testing.T) {
 	group.Wait()
 	if users, err := access.ReadUsers(p.file); err != nil || len(users) != count {
 		t.Errorf("%d users, %v", len(users), err)
+	}
+}
+
+// TestQuotasThatCannotBeKept are refused: what one user changes in a home would not count
+// for the other.
+func TestQuotasThatCannotBeKept(t *testing.T) {
+	p := populate(t)
+	p.add("alice", "sesame", "--home", "a", "--quota", "1M")
+	secret := p.secret("sesame")
+	for name, args := range map[string][]string{
+		"around it":     {"add", "bob", "--password-file", secret},
+		"another quota": {"add", "bob", "--home", "a", "--quota", "2M", "--password-file", secret},
+		"inside it":     {"add", "bob", "--home", "a/b", "--password-file", secret},
+	} {
+		if out, err := p.user(args...); err == nil || !strings.Contains(out, "quota") {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+	}
+	p.must("add", "bob", "--allow", "read,list", "--password-file", secret) // who changes nothing may see all
+	if _, err := New(Config{Root: p.dir, Users: p.file, Anonymous: AnonymousReadWrite, Logger: quiet}); !errors.Is(err, homes.ErrNested) {
+		t.Errorf("where anybody may change the root: %v", err)
 	}
 }
 

@@ -25,7 +25,9 @@ type Options struct {
 	Root      storage.Storage     // what the anonymous see
 	// Home returns the storage of a user's home, and what gives it back. It may
 	// block and is called by several goroutines.
-	Home     func(user User) (home storage.Storage, release func(), err error)
+	Home func(user User) (home storage.Storage, release func(), err error)
+	// Check returns why the limits of all users together cannot be kept; nil is not asked.
+	Check    func(users []User) error
 	Failures int           // failed logins until an address is refused, default 10; negative is any number
 	Ban      time.Duration // how long it is refused then, default 15 min
 	Logger   *slog.Logger  // default slog.Default
@@ -90,6 +92,11 @@ func (g *Gate) Reload() error {
 			dummy = newDummy(e.password.cost)
 		}
 		users[u.Name] = e
+	}
+	if g.options.Check != nil {
+		if err := g.options.Check(list); err != nil {
+			return fmt.Errorf("%s: %w", g.options.File, err)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

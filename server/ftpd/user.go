@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ftpd/internal/command"
+	"ftpd/server"
 	"ftpd/server/access"
 	"ftpd/server/session"
 )
@@ -115,7 +116,11 @@ func (u *userCommands) add(c *cli.Context) error {
 		}
 	}
 	return access.ChangeUsers(file, func(users []access.User) ([]access.User, error) {
-		return append(users, user), taken(users)
+		if err := taken(users); err != nil {
+			return nil, err
+		}
+		users = append(users, user)
+		return users, server.CheckHomes(users, 0)
 	})
 }
 
@@ -145,7 +150,10 @@ func change(c *cli.Context, how func(*access.User) error) error {
 		return err
 	}
 	return changeAt(file, name, func(users []access.User, i int) ([]access.User, error) {
-		return users, how(&users[i])
+		if err := how(&users[i]); err != nil {
+			return nil, err
+		}
+		return users, server.CheckHomes(users, 0)
 	})
 }
 

@@ -83,6 +83,9 @@ type aheadConn struct {
 	in *bufio.Reader
 }
 
+// NetConn returns the connection that is read from.
+func (c *aheadConn) NetConn() net.Conn { return c.Conn }
+
 func (c *aheadConn) Read(b []byte) (int, error) { return c.in.Read(b) }
 
 // secure puts a connection into TLS. Where it fails, the connection is closed by the caller.

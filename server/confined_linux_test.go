@@ -197,14 +197,14 @@ func TestUsersReadAgain(t *testing.T) {
 	add("alice")
 	d := run(t, t.TempDir(), "--users", users, "--anonymous", "ro")
 	confined(t, d)
-	if !strings.Contains(d.log.String(), "reload=["+users+"]") {
+	if !strings.Contains(d.log.String(), "reload=["+users) {
 		t.Errorf("the log does not name the file:\n%s", d.log)
 	}
 	add("bob")
 	login := func(name string) error {
-		_, err := client.Dial(t.Context(), d.address, &client.Options{Login: &client.Login{
+		_, err := client.Dial(t.Context(), d.address, dialing(client.Options{Login: &client.Login{
 			User: name, Password: func(context.Context) ([]byte, error) { return []byte("correct horse battery staple"), nil },
-		}})
+		}}))
 		return err
 	}
 	if err := login("bob"); err == nil {

@@ -58,6 +58,6 @@ func inside(t testing.TB) *identity.Identity {
 func needsPlain(t *testing.T) {
 	t.Helper()
 	if allSecure {
-		t.Skip("it reads what the server sends, which TLS hides")
+		t.Skip("it is about what is plain, or reads what TLS hides")
 	}
 }

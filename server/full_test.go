@@ -33,10 +33,10 @@ func addUser(t *testing.T, users, name string, flags ...string) {
 // login connects as a user, and tries once.
 func login(t *testing.T, address, user string) (*client.Client, error) {
 	t.Helper()
-	c, err := client.Dial(t.Context(), address, &client.Options{Retries: -1, Login: &client.Login{
+	c, err := client.Dial(t.Context(), address, dialing(client.Options{Retries: -1, Login: &client.Login{
 		User:     user,
 		Password: func(context.Context) ([]byte, error) { return []byte("x"), nil },
-	}})
+	}}))
 	if err == nil {
 		t.Cleanup(func() { _ = c.Close() })
 	}
@@ -70,7 +70,7 @@ func TestAdministratorEnters(t *testing.T) {
 				t.Errorf("a user was told %v", err)
 			}
 			eventually(t, "that nobody else does anything", func() bool { // the place of ann may still be taken
-				c, err := client.Dial(t.Context(), d.address, &client.Options{Retries: -1})
+				c, err := client.Dial(t.Context(), d.address, dialing(client.Options{Retries: -1}))
 				if err == nil {
 					_, err = c.Stat(t.Context(), "f")
 					_ = c.Close()

@@ -232,14 +232,23 @@ func TestHandshakeIsAbsolute(t *testing.T) {
 // TestClientOfLowRate puts a file that the kernel takes at once and the server for longer
 // than the client waits where nothing moves.
 func TestClientOfLowRate(t *testing.T) {
+
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells a client what of its bytes has arrived")
 	}
-	d := run(t, t.TempDir(), "--rate-up", "100K")
-	c, err := client.Dial(t.Context(), d.address, &client.Options{Timeout: 3 * time.Second, Retries: -1})
-	if err != nil {
-		t.Fatal(err)
+	for _, secure := range []bool{false, true} {
+		flags, options := []string{"--rate-up", "100K"}, dialing(client.Options{Timeout: 3 * time.Second, Retries: -1})
+		if secure {
+			flags, options.TLS = append(flags, "--tls", "--state-dir", t.TempDir()), anyServer()
+		}
+		d := run(t, t.TempDir(), flags...)
+		c, err := client.Dial(t.Context(), d.address, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, c, "f", strings.Repeat("0123456789", 60_000))
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	defer c.Close()
-	put(t, c, "f", strings.Repeat("0123456789", 60_000))
 }

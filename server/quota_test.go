@@ -35,7 +35,7 @@ func serveHome(t *testing.T, quota homes.Quota) (address, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := listen(Config{Logger: quiet, Selector: asked(t)}, netip.MustParseAddrPort("127.0.0.1:0"), store, admission{})
+	s, err := listen(Config{Logger: quiet, Selector: asked(t), Identity: inside(t)}, netip.MustParseAddrPort("127.0.0.1:0"), store, admission{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestQuotaOfManyClients(t *testing.T) {
 	refused := make([]int, 16)
 	atOnce(len(refused), func(i int) error {
 		random := rand.New(rand.NewPCG(1, uint64(i)))
-		c, err := client.Dial(t.Context(), address, &client.Options{Connections: 1 + i%3})
+		c, err := client.Dial(t.Context(), address, dialing(client.Options{Connections: 1 + i%3}))
 		if err != nil {
 			t.Error(err)
 			return nil

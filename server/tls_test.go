@@ -284,6 +284,11 @@ func TestSecureDaemon(t *testing.T) {
 	if fingerprint(d) != name {
 		t.Error("a restart changed the identity")
 	}
+	d.signal(syscall.SIGTERM)
+	if err := d.wait(); err != nil {
+		t.Fatal(err)
+	}
+	d = run(t, root, "--tls", "--cert", filepath.Join(state, "identity.crt"), "--key", filepath.Join(state, "identity.key"))
 	inside, err := client.Dial(t.Context(), d.address, &client.Options{TLS: anyServer()})
 	if err != nil {
 		t.Fatal(err)

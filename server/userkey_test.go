@@ -123,6 +123,7 @@ func (w *wiretap) Write(b []byte) (int, error) {
 // TestCaptureOfALogin: inside TLS neither the password nor the user can be seen. Outside
 // they can, which shows that the test looks.
 func TestCaptureOfALogin(t *testing.T) {
+	needsPlain(t)
 	p := populate(t)
 	p.add("somebody", "open sesame")
 	for _, inside := range []bool{false, true} {

@@ -69,7 +69,7 @@ func (p *population) secret(password string) string {
 // as logs in; it fails with what the server says.
 func as(t testing.TB, d *daemon, user, password string) (*client.Client, error) {
 	t.Helper()
-	c, err := client.Dial(t.Context(), d.address, &client.Options{Login: credentials(user, password)})
+	c, err := client.Dial(t.Context(), d.address, dialing(client.Options{Login: credentials(user, password)}))
 	if err == nil {
 		t.Cleanup(func() { _ = c.Close() })
 	}
@@ -273,6 +273,7 @@ func TestReloadOfUsers(t *testing.T) {
 
 // TestRawLogin has frames that the library does not send.
 func TestRawLogin(t *testing.T) {
+	needsPlain(t)
 	p := populate(t)
 	p.add("alice", "sesame", "--connections", "1")
 	d := run(t, t.TempDir(), "--users", p.file, "--login-failures", "3")

@@ -22,6 +22,8 @@ func reloadOnHangup(s *server.Server, manager *systemd.Notifier, logger *slog.Lo
 			manager.Reloading()
 			if err := s.Reload(); err != nil {
 				logger.Error("what could not be read again stays as it was", "error", err)
+			} else {
+				logger.Info("reloaded")
 			}
 			manager.Ready()
 		}

@@ -71,9 +71,12 @@ test: ## run all tests, with the race detector where there is a C compiler
 allocations: ## run the tests of what a transfer allocates, which the race detector disturbs
 	go test -count=1 $(TESTFLAGS) -run '^TestAllocations$$' ./protocol ./server/session ./server
 
+# SELECTORS are those of this system, unless some are named.
+SELECTORS = $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,)
+
 .PHONY: test-selectors
 test-selectors: ## run the server's tests on each selector of this system
-	@set -e; for kind in $$(go run ./server/ftpd --help | sed -n 's/.*with KIND: auto, \([a-z, -]*\).*/\1/p' | tr -d ,); do \
+	@set -e; for kind in $(SELECTORS); do \
 		echo "selector $$kind"; FTPD_SELECTOR=$$kind go test -count=1 $(TESTFLAGS) ./server ./server/reactor; done
 
 .PHONY: test-secure

@@ -228,7 +228,7 @@ func (l *Loop) watch(c *Conn) {
 func (l *Loop) setInterest(c *Conn, want selector.Interest) error {
 	var err error
 	switch {
-	case want == c.interest && !(c.ignored && l.edge):
+	case want == c.interest && (want == 0 || !(c.ignored && l.edge)):
 		return nil
 	case want == 0:
 		_, err = l.selector.Unregister(int(c.fd))

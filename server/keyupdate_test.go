@@ -14,12 +14,12 @@ import (
 	"fmt"
 	"hash"
 	"net"
+	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"os"
-	"strconv"
-	"runtime"
 
 	"ftpd/client"
 	"ftpd/protocol"
@@ -123,13 +123,16 @@ func TestBreakerKeyUpdates(t *testing.T) {
 					t.Log("flood written", err, time.Since(began))
 				case <-time.After(5 * time.Millisecond):
 				}
-				if time.Since(began) > 4*time.Second { running = false }
+				if time.Since(began) > 4*time.Second {
+					running = false
+				}
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
 			t.Logf("worst answer to another client: %v (of %d); heap %d MB -> %d MB", worst, pings, before.HeapAlloc>>20, after.HeapAlloc>>20)
 			t.Logf("%.1500s", log)
-			time.Sleep(50*time.Millisecond); t.Logf("%.1500s", log)
+			time.Sleep(50 * time.Millisecond)
+			t.Logf("%.1500s", log)
 		})
 	}
 }

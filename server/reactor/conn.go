@@ -279,7 +279,7 @@ func (c *Conn) expire(now time.Time) {
 		c.loop.touch(c)
 		return
 	}
-	if moved := c.Moved(); c.phase == flushing && now.Sub(moved) < c.loop.config.LingerTimeout {
+	if moved := c.Moved(); c.phase == flushing && !c.Handshaking() && now.Sub(moved) < c.loop.config.LingerTimeout {
 		c.loop.timers.set(&c.timer, moved.Add(c.loop.config.LingerTimeout))
 		return // it still takes what we write
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,8 @@ type secure struct {
 	handshake *handshake // until it is over
 	failed    bool       // it was in vain: only an alert is left to be written
 	more      bool       // something may have been read that the selector cannot tell of
+	fetched   bool       // this Read has had a buffer full from the socket
+	held      bool       // and there may be more: see fetch
 	farewell  bool       // close_notify is written
 
 	sealed *Buffer // in which wire.out lies, while there is some
@@ -53,6 +56,7 @@ func newSecure(c *Conn, config *tls.Config) *secure {
 
 // Read fills p with what has arrived, of as many records as there are.
 func (t *secure) Read(p []byte) (n int, err error) {
+	t.fetched, t.held = false, false
 	for n < len(p) {
 		var opened int
 		opened, err = t.tls.Read(p[n:])
@@ -61,7 +65,7 @@ func (t *secure) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
-	t.more = err == nil
+	t.more = err == nil || t.held
 	switch {
 	case n > 0: // an error comes again
 		t.more = true
@@ -74,14 +78,20 @@ func (t *secure) Read(p []byte) (n int, err error) {
 	return 0, err
 }
 
-// fetch has wire.in filled from the socket.
+// fetch has wire.in filled from the socket, once in a Read: what a peer sends besides bytes for
+// the session, such as KeyUpdate, counts for no budget, and each costs a derivation of keys.
 func (t *secure) fetch() error {
 	loop := t.conn.loop
+	if t.fetched {
+		t.held = true
+		return nothing{}
+	}
 	if t.opened == nil {
 		t.opened = loop.buffers.must(classOf(MediumBuffer))
 	}
 	n, err := (*plain)(t.conn).Read(t.opened.Bytes)
 	if n > 0 {
+		t.fetched = true
 		t.wire.in = t.opened.Bytes[:n]
 		return nil
 	}
@@ -138,6 +148,15 @@ func (t *secure) Unsent() int {
 	t.wire.mu.Lock()
 	defer t.wire.mu.Unlock()
 	return len(t.wire.out)
+}
+
+// Cost is all of a turn where the peer has sent more than one Read fetches: what it was of is
+// not known, and may have been dear.
+func (t *secure) Cost(n int) int {
+	if t.held {
+		return math.MaxInt
+	}
+	return n
 }
 
 // More reports whether a Read may find something that the selector does not tell of.

@@ -134,6 +134,8 @@ type transport interface {
 	Unsent() int
 	// More reports whether Read may find what the selector does not tell of.
 	More() bool
+	// Cost returns what the last Read, of n bytes, takes of a turn: see Config.ReadBudget.
+	Cost(n int) int
 	// Farewell adds the transport's own last words, once.
 	Farewell()
 	// CloseWrite tells the peer that no more comes.
@@ -160,6 +162,8 @@ func (*plain) Flush() error { return nil }
 func (*plain) Unsent() int { return 0 }
 
 func (*plain) More() bool { return false }
+
+func (*plain) Cost(n int) int { return n }
 
 func (*plain) Farewell() {}
 

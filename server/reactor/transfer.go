@@ -65,7 +65,7 @@ func (l *Loop) read(c *Conn) {
 		if n < len(space) && !l.edge && !c.transport.More() { // the socket is empty, or has its end left, which is told once more
 			return
 		}
-		if budget -= n; budget <= 0 { // the rest comes after the others
+		if budget -= c.transport.Cost(n); budget <= 0 { // the rest comes after the others
 			c.ignored = true
 			return
 		}

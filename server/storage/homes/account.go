@@ -155,15 +155,18 @@ func (a *account) Begin() {
 	a.begun++
 }
 
-// End implements [local.Account]. Less than nothing is stored only where other programs
-// have come in between.
+// End implements [local.Account]. What two changes made one after the other may be booked the
+// other way round: a directory that one call has just made is removed by another, which is
+// booked first. So the books may be less than nothing while a change is under way, and are not
+// mended until none is; less than nothing is stored then only where other programs have come
+// in between.
 func (a *account) End(stored, held, lent local.Amount) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.underWay--
 	a.held, a.lent = a.held.Minus(held), a.lent.Minus(lent)
 	a.stored = a.stored.Plus(stored)
-	if a.stored.Bytes < 0 || a.stored.Files < 0 {
+	if a.underWay == 0 && (a.stored.Bytes < 0 || a.stored.Files < 0) {
 		a.stored = local.Amount{Bytes: max(0, a.stored.Bytes), Files: max(0, a.stored.Files)}
 		a.doubted = true
 	}

@@ -327,3 +327,39 @@ func TestQuotaAfterFaults(t *testing.T) {
 		}
 	}
 }
+
+// A directory that is removed before the call that made it has booked it leaves the books right.
+func TestBooksOutOfOrder(t *testing.T) {
+	a := newAccount(Quota{Bytes: 1000, Files: 10}, make(chan struct{}, atOnce))
+	a.next = time.Now().Add(time.Hour) // nobody counts
+	one := local.Amount{Files: 1}
+	check(t, a.Reserve(one, local.Amount{}, false))
+	a.Begin()                                                        // it is made,
+	a.Begin()                                                        // and removed;
+	a.End(local.Amount{}.Minus(one), local.Amount{}, local.Amount{}) // this is booked first
+	a.End(one, one, local.Amount{})
+	if a.stored != (local.Amount{}) || a.held != (local.Amount{}) || a.doubted {
+		t.Errorf("%+v is booked as stored, %+v is held, and it is doubted: %v", a.stored, a.held, a.doubted)
+	}
+	a.Begin() // of what another program has put there
+	a.End(local.Amount{Bytes: -5, Files: -1}, local.Amount{}, local.Amount{})
+	if a.stored != (local.Amount{}) || !a.doubted {
+		t.Errorf("%+v is booked as stored; doubted: %v", a.stored, a.doubted)
+	}
+}
+
+// However many are to replace the same file, which is gone meanwhile, what is stored and held is
+// no more than twice the quota.
+func TestRoomOfWhatIsLent(t *testing.T) {
+	a := newAccount(Quota{Bytes: 1000}, make(chan struct{}, atOnce))
+	a.next = time.Now().Add(time.Hour) // nobody counts
+	a.stored = local.Amount{Bytes: 900, Files: 1}
+	file := local.Amount{Bytes: 900, Files: 1}
+	check(t, a.Reserve(file, file, false))
+	a.Begin()
+	a.End(local.Amount{Bytes: -800}, local.Amount{}, local.Amount{}) // another has replaced it by a small one
+	check(t, a.Reserve(file, file, false))                           // and another of that size, by one who saw it before
+	if err := a.Reserve(local.Amount{Bytes: 500, Files: 1}, local.Amount{}, false); err == nil {
+		t.Errorf("%+v is stored and %+v held, of %+v", a.stored, a.held, a.quota)
+	}
+}

@@ -25,7 +25,7 @@ func (a *account) room(held, lent local.Amount) error {
 	case q <= 0:
 	case more.Bytes > 0 && more.Bytes > q-used.Bytes:
 		return a.refuseBytes(more.Bytes, a.held.Bytes-a.lent.Bytes)
-	case lent.Bytes > 0 && held.Bytes > q-(a.stored.Bytes-q+a.held.Bytes):
+	case held.Bytes > 0 && held.Bytes > q-(a.stored.Bytes-q+a.held.Bytes):
 		return a.refuseBytes(held.Bytes, a.held.Bytes)
 	}
 	return nil

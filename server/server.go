@@ -45,6 +45,7 @@ type Server struct {
 	identity *identity.Identity // nil outside TLS
 	loop     *reactor.Loop
 	address  netip.AddrPort
+	logger   *slog.Logger
 }
 
 // New opens the directory and listens; Serve does the rest. Every error says
@@ -59,6 +60,9 @@ func New(config Config) (*Server, error) {
 	}
 	if config.Root == "" {
 		config.Root = "."
+	}
+	if err := keepSecret(config); err != nil {
+		return nil, err
 	}
 	served, err := homes.Open(config.Root, homes.Options{Options: localOptions(config), Make: true})
 	if err != nil {
@@ -142,7 +146,7 @@ func listen(config Config, address netip.AddrPort, store storage.Storage, admiss
 	if err != nil {
 		return nil, err
 	}
-	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound}, nil
+	return &Server{closeAll: store.Close, gate: admission.gate, identity: config.Identity, loop: loop, address: bound, logger: config.Logger}, nil
 }
 
 // resolve returns the address of Config.Socket or Config.Listen, and refuses one that
@@ -234,7 +238,11 @@ func (s *Server) Serve() error {
 func (s *Server) Reload() error {
 	var errs [2]error
 	if s.identity != nil {
+		before := s.identity.Fingerprint()
 		errs[0] = s.identity.Reload()
+		if now := s.identity.Fingerprint(); now != before {
+			s.logger.Warn("the identity has changed: clients that know the old one refuse this server", "identity", now, "before", before)
+		}
 	}
 	if s.gate != nil {
 		errs[1] = s.gate.Reload()

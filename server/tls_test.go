@@ -335,3 +335,38 @@ func TestOpenSSLClient(t *testing.T) {
 		}
 	}
 }
+
+// A client that is refused while its handshake is under way does not stay by sending a byte
+// of it now and then.
+func TestRefusedHandshakeEnds(t *testing.T) {
+	address, _ := secureServer(t, Config{Root: t.TempDir(), MaxClients: 1})
+	inside, err := client.Dial(t.Context(), address, &client.Options{TLS: anyServer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	closed := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, conn)
+		close(closed)
+	}()
+	_, _ = conn.Write([]byte{handshakeByte, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xf0})
+	drip := time.NewTicker(time.Second)
+	defer drip.Stop()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case <-drip.C:
+			_, _ = conn.Write([]byte{0})
+		case <-closed:
+			return
+		case <-limit:
+			t.Fatal("it is there still")
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"ftpd/client"
 	"ftpd/protocol"
 	"ftpd/server/access"
+	"ftpd/server/identity"
 	"ftpd/server/session"
 	"ftpd/server/storage/homes"
 )
@@ -329,6 +330,31 @@ func TestUsersAtOnce(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotServed: neither the users nor the key of the server.
+func TestSecretsAreNotServed(t *testing.T) {
+	p := populate(t)
+	p.add("alice", "sesame")
+	id, err := identity.Own(filepath.Join(p.dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(p.dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]Config{
+		"users":              {Root: p.dir, Users: p.file},
+		"users by a link":    {Root: link, Users: p.file},
+		"users behind a dot": {Root: p.dir, Users: filepath.Join(p.dir, "state", "..", "users")},
+		"key":                {Root: p.dir, Identity: id},
+	} {
+		config.Logger = quiet
+		if _, err := New(config); !errors.Is(err, ErrServed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestQuotasThatCannotBeKept are refused: what one user changes in a home would not count
 // for the other.
 func TestQuotasThatCannotBeKept(t *testing.T) {
@@ -345,7 +371,7 @@ func TestQuotasThatCannotBeKept(t *testing.T) {
 		}
 	}
 	p.must("add", "bob", "--allow", "read,list", "--password-file", secret) // who changes nothing may see all
-	if _, err := New(Config{Root: p.dir, Users: p.file, Anonymous: AnonymousReadWrite, Logger: quiet}); !errors.Is(err, homes.ErrNested) {
+	if _, err := New(Config{Root: t.TempDir(), Users: p.file, Anonymous: AnonymousReadWrite, Logger: quiet}); !errors.Is(err, homes.ErrNested) {
 		t.Errorf("where anybody may change the root: %v", err)
 	}
 }

@@ -152,6 +152,6 @@ func (g *Gate) Admit(peer netip.Addr, now time.Time) error {
 	if left == 0 {
 		return nil
 	}
-	return &protocol.RequestError{Code: protocol.Busy, Retry: true,
+	return &protocol.RequestError{Code: protocol.Busy, // another try at once would not help
 		Message: fmt.Sprintf("too many logins from this address have failed; try again in %s", left.Round(time.Second))}
 }

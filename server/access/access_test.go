@@ -235,7 +235,7 @@ func TestAddressesThatFail(t *testing.T) {
 		}
 	}
 	err := w.gate.Admit(peer, noon.Add(59*time.Second))
-	if said := answer(t, err); said.Code != protocol.Busy || !said.Retry || !strings.Contains(said.Message, "in 1s") {
+	if said := answer(t, err); said.Code != protocol.Busy || said.Retry || !strings.Contains(said.Message, "in 1s") {
 		t.Errorf("%+v", said)
 	}
 	if err := w.gate.Admit(netip.MustParseAddr("192.0.2.2"), noon); err != nil {

@@ -18,10 +18,15 @@ func (g *Gate) Login(attempt session.Attempt) (*session.Account, error) {
 	g.mu.Lock()
 	user, dummy := g.users[attempt.User], g.dummy
 	g.mu.Unlock()
-	if cause := g.wrong(user, dummy, attempt); cause != "" {
-		return nil, g.failed(attempt, cause)
+	cause := g.wrong(user, dummy, attempt)
+	switch {
+	case cause == "":
+		return g.enter(user)
+	case attempt.Method == protocol.PublicKey && proven(attempt):
+		// Nobody guesses a key: an agent offers all that it has.
+		return nil, &session.LoginError{Answer: errLogin, Cause: cause}
 	}
-	return g.enter(user)
+	return nil, g.failed(attempt, cause)
 }
 
 // wrong returns what is wrong with an attempt, or nothing. What it takes does not tell
@@ -47,8 +52,13 @@ func (g *Gate) wrong(user *entry, dummy phc, attempt session.Attempt) string {
 	return ""
 }
 
+// proven reports whether who attempts to log in has the key that he shows.
+func proven(attempt session.Attempt) bool {
+	return signed(attempt.Exporter, attempt.User, attempt.Credential, attempt.Signature)
+}
+
 func (g *Gate) wrongKey(user *entry, attempt session.Attempt) string {
-	verified := signed(attempt.Exporter, attempt.User, attempt.Credential, attempt.Signature)
+	verified := proven(attempt)
 	switch {
 	case user == nil:
 		return "unknown user"

@@ -50,6 +50,9 @@ func (id *Identity) Files() []string {
 	return []string{id.certificate, id.key}
 }
 
+// Key returns the name of the file with the key.
+func (id *Identity) Key() string { return id.key }
+
 // Reload reads the Files again. On an error what was read before stays in use.
 func (id *Identity) Reload() error {
 	if id.own {

@@ -13,6 +13,8 @@ const (
 	// sealAtOnce is how many bytes become records at once: fifteen full records and
 	// what they add fit in a LargeBuffer, and leave in one write.
 	sealAtOnce = 15 << 14
+	// maxRecord is what a record can have, with what is around it (RFC 8446 5.2), in bytes.
+	maxRecord = 1<<14 + 256 + 5
 	// sealedMore is more than a record adds to its bytes: a header, a type and a tag
 	// (RFC 8446 5.2).
 	sealedMore = 64
@@ -36,7 +38,7 @@ type secure struct {
 	handshake *handshake // until it is over
 	failed    bool       // it was in vain: only an alert is left to be written
 	more      bool       // something may have been read that the selector cannot tell of
-	fetched   bool       // this Read has had a buffer full from the socket
+	fetched   int        // bytes that this Read has had from the socket
 	held      bool       // and there may be more: see fetch
 	farewell  bool       // close_notify is written
 
@@ -56,7 +58,7 @@ func newSecure(c *Conn, config *tls.Config) *secure {
 
 // Read fills p with what has arrived, of as many records as there are.
 func (t *secure) Read(p []byte) (n int, err error) {
-	t.fetched, t.held = false, false
+	t.fetched, t.held = 0, false
 	for n < len(p) {
 		var opened int
 		opened, err = t.tls.Read(p[n:])
@@ -82,7 +84,7 @@ func (t *secure) Read(p []byte) (n int, err error) {
 // the session, such as KeyUpdate, counts for no budget, and each costs a derivation of keys.
 func (t *secure) fetch() error {
 	loop := t.conn.loop
-	if t.fetched {
+	if t.fetched > 0 {
 		t.held = true
 		return nothing{}
 	}
@@ -91,7 +93,7 @@ func (t *secure) fetch() error {
 	}
 	n, err := (*plain)(t.conn).Read(t.opened.Bytes)
 	if n > 0 {
-		t.fetched = true
+		t.fetched = n
 		t.wire.in = t.opened.Bytes[:n]
 		return nil
 	}
@@ -150,10 +152,10 @@ func (t *secure) Unsent() int {
 	return len(t.wire.out)
 }
 
-// Cost is all of a turn where the peer has sent more than one Read fetches: what it was of is
-// not known, and may have been dear.
+// Cost is all of a turn where much came of which little was for the session: such records may
+// have been dear. What records add to bytes is little, and the end of one may be still to come.
 func (t *secure) Cost(n int) int {
-	if t.held {
+	if t.fetched > n+n/8+2*maxRecord {
 		return math.MaxInt
 	}
 	return n

@@ -103,7 +103,7 @@ func (j *loginJob) finish(s *Session) {
 		s.giveUp(j.account)
 		l.turnAway(s)
 		return
-	case j.account != nil && (l.isOver || s.state == draining):
+	case j.account != nil && (l.isOver || s.ended || s.state == draining):
 		s.giveUp(j.account)
 		l.failure = errTakesNoMore
 	case j.account != nil:

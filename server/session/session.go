@@ -219,6 +219,10 @@ func (s *Session) Drain(now time.Time) {
 	const message = "the server is shutting down"
 	switch s.state {
 	case greeting: // HELLO is answered with WELCOME or ERROR only
+		if s.link.Handshaking() {
+			s.link.Abort(reasonShutdown) // it understands no word yet
+			return
+		}
 		s.refuse(&protocol.RequestError{Code: protocol.ShuttingDown, Retry: true, Message: message}, reasonShutdown)
 	case authenticating, ready:
 		reply(s, 0, protocol.Goaway{Code: protocol.ShuttingDown, Message: message})

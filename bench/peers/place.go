@@ -60,7 +60,11 @@ func (p *place) fill(kinds []kind) error {
 	return nil
 }
 
-func (p *place) remove() error { return remove(p.dir) }
+func (p *place) remove() error { return errors.Join(remove(p.dir), remove(p.scratch())) }
+
+// scratch is where a tool keeps its own files: beside what is served, for a key does not
+// belong there.
+func (p *place) scratch() string { return p.dir + "." + scratchDir }
 
 // remove removes a tree, whatever modes a client has given its directories.
 func remove(path string) error {
@@ -102,7 +106,7 @@ func (p *place) next(k kind) (into string, scratch tools.Place, err error) {
 	p.copies++
 	p.kept += k.files
 	into = filepath.Join(targetDir, strconv.Itoa(p.copies))
-	scratch = tools.Place{Root: p.dir, Scratch: filepath.Join(p.dir, scratchDir)}
+	scratch = tools.Place{Root: p.dir, Scratch: p.scratch()}
 	return into, scratch, errors.Join(
 		remove(scratch.Scratch), makeDir(scratch.Scratch), makeDir(filepath.Join(p.dir, into)))
 }

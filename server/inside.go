@@ -26,11 +26,11 @@ func keepSecret(config Config) error {
 		return nil // it is told when it is opened
 	}
 	for _, name := range secrets {
-		real, err := realPath(name)
+		path, err := realPath(name)
 		if err != nil {
 			continue // likewise
 		}
-		if below, err := filepath.Rel(root, real); err == nil && below != ".." && !strings.HasPrefix(below, "../") {
+		if below, err := filepath.Rel(root, path); err == nil && below != ".." && !strings.HasPrefix(below, "../") {
 			return fmt.Errorf("%s: %w", name, ErrServed)
 		}
 	}
@@ -39,9 +39,9 @@ func keepSecret(config Config) error {
 
 // realPath returns a path that is absolute and has no link.
 func realPath(name string) (string, error) {
-	real, err := filepath.EvalSymlinks(name)
+	path, err := filepath.EvalSymlinks(name)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(real)
+	return filepath.Abs(path)
 }

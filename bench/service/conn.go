@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -73,12 +72,11 @@ func (c *conn) get(path string) error {
 	return err
 }
 
-// flood asks for a file and drops what comes, until the connection is closed. It
-// looks at no frame: the server is to be the busy one.
+// flood downloads a file again and again, until the connection is closed.
 func (c *conn) flood(path string) error {
-	if _, err := c.Write(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: path})); err != nil {
-		return err
+	for {
+		if err := c.get(path); err != nil {
+			return err
+		}
 	}
-	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{c}, make([]byte, 1<<20))
-	return err
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,7 @@ type settings struct {
 	load    string // set in the child that downloads
 	slow    int
 	dribble string // set in the child that is slow
+	echo    string // set in the child that echoes
 }
 
 func main() {
@@ -55,16 +57,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&s.load, "load", "", "download from an `address` until standard input ends; for its own use")
 	flags.IntVar(&s.slow, "slow", 1000, "measure -stat also beside `N` clients that send a byte a second; 0 is not")
 	flags.StringVar(&s.dribble, "dribble", "", "be slow clients, `NUMBER@ADDRESS`, until standard input ends; for its own use")
+	flags.StringVar(&s.echo, "echo", "", "if not empty, echo what is sent until standard input ends; for its own use")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch {
 	case s.serve != "":
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // as ftpd has them
 		return serve(s.serve, os.Stdin, out)
 	case s.load != "":
 		return download(s.load, os.Stdin)
 	case s.dribble != "":
 		return dribble(s.dribble, os.Stdin)
+	case s.echo != "":
+		return echo(os.Stdin, out)
 	case s.slow < 0:
 		return errors.New("-slow: a number of clients is not negative")
 	case s.idle == "" && !s.stat:

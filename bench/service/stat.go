@@ -227,7 +227,7 @@ func serve(root string, stdin io.Reader, out io.Writer) error {
 		return nil
 	}
 	logger := slog.New(slog.DiscardHandler)
-	sessions := session.NewFactory(session.Config{Storage: faulty.New(store, faulty.Hooks{Before: slow}), Logger: logger})
+	sessions := session.NewFactory(session.Config{Storage: faulty.New(store, faulty.Hooks{Before: slow, Cached: true}), Logger: logger})
 	fd, address, err := reactor.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		return err

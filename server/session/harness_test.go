@@ -55,6 +55,9 @@ type harness struct {
 
 type option func(*session.Config)
 
+// disk is a storage that has nothing in memory, so that every request is a job, on every system.
+type disk struct{ storage.Storage }
+
 // newHarness opens a session over a temporary directory.
 func newHarness(t testing.TB, options ...option) *harness {
 	t.Helper()
@@ -64,7 +67,7 @@ func newHarness(t testing.TB, options ...option) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return newHarnessOn(t, root, store, options...)
+	return newHarnessOn(t, root, disk{store}, options...)
 }
 
 func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...option) *harness {

@@ -71,7 +71,7 @@ type shared struct {
 	config   Config
 	everyone *Account  // where there is no gate
 	pool     sync.Pool // of *work
-	logins   int       // being decided, or waiting for it
+	line     line      // of those who log in
 }
 
 // NewFactory returns a Factory with config's defaults filled in.

@@ -169,26 +169,40 @@ func TestSecureEnds(t *testing.T) {
 			_, _ = secure.Write(hello)
 			_ = raw.(*net.TCPConn).CloseWrite()
 		}},
-		{"cut in the handshake", `"tls cut"`, func(t *testing.T, raw net.Conn) {
+		{"gone without a byte", `eof`, func(*testing.T, net.Conn) {}},
+		{"cut in the handshake", `"handshake cut" cause="the client went away before it was shown the certificate"`, func(t *testing.T, raw net.Conn) {
 			_, _ = raw.Write([]byte{handshakeByte, 3, 1, 0, 200, 1, 0})
 			_ = raw.(*net.TCPConn).CloseWrite()
 		}},
-		{"no protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"gone when it has seen the certificate", `"handshake cut" cause="the client went away when it was shown the certificate, which it may not trust"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.VerifyConnection = func(tls.ConnectionState) error { return raw.(*net.TCPConn).CloseWrite() } // and so no Finished is sent
+			_ = tls.Client(raw, config).Handshake()
+		}},
+		{"a certificate that the client does not trust", `"certificate refused" cause="the client does not take this server for the right one: remote error: tls: bad certificate"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.InsecureSkipVerify, config.ServerName = false, "example.com"
+			if err := tls.Client(raw, config).Handshake(); err == nil {
+				t.Error("it trusts the server")
+			}
+			_ = raw.(*net.TCPConn).CloseWrite() // at once behind the alert, as ftpc does
+		}},
+		{"no protocol", `"tls error" cause="the client does not offer the protocol ftpd/1"`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
 			config.NextProtos = nil
 			wantAlert(t, tls.Client(raw, config))
 		}},
-		{"another protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"another protocol", `"tls error" cause="tls: client requested unsupported application protocols ([\"h\\n2\"])"`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
-			config.NextProtos = []string{"h2"}
+			config.NextProtos = []string{"h\n2"}
 			wantAlert(t, tls.Client(raw, config))
 		}},
-		{"TLS 1.2", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"TLS 1.2", `"tls error" cause="tls: client offered only unsupported versions`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
 			config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 			wantAlert(t, tls.Client(raw, config))
 		}},
-		{"a record of noise", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"a record of noise", `"tls error" cause="local error: tls: bad record MAC"`, func(t *testing.T, raw net.Conn) {
 			secure := tls.Client(raw, anyServer())
 			if err := secure.Handshake(); err != nil {
 				t.Error(err)
@@ -196,7 +210,7 @@ func TestSecureEnds(t *testing.T) {
 			_, _ = raw.Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
 			wantAlert(t, secure)
 		}},
-		{"more than a handshake has", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"more than a handshake has", `"tls error" cause=`, func(t *testing.T, raw net.Conn) {
 			_, _ = raw.Write(append([]byte{handshakeByte, 3, 1, 0x40, 0, 1, 0xff, 0, 0}, make([]byte, 200<<10)...))
 		}},
 		{"plain", `"not tls"`, func(t *testing.T, raw net.Conn) {

@@ -1,7 +1,7 @@
 package reactor
 
 import (
-	"io"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -21,12 +21,17 @@ type wire struct {
 	out     []byte // for the peer, not yet written by the loop
 	end     error  // why nothing more comes
 	shaking bool
+	shown   bool // something was sent: the certificate is in the first flight (RFC 8446 4.4)
 	full    bool // the loop was told that there is no room
 
 	turns  chan struct{} // holds a token for each handshake that computes
 	paused func()        // tells the loop that there is something to write, or room, before a Read waits
 	fetch  func() error  // of a Read after the handshake: fills in, or says why not
 }
+
+// errGone is that the peer has gone. It is not io.EOF, of which crypto/tls makes different
+// errors, depending on where it comes.
+var errGone = errors.New("the peer has gone")
 
 // nothing is that no byte is there now. crypto/tls keeps its state behind an error that is
 // temporary, so that reading goes on where it stopped (Conn.readRecord).
@@ -79,15 +84,18 @@ func (w *wire) take(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.out = append(w.out, p...)
+	w.out, w.shown = append(w.out, p...), true
 	return len(p), nil
 }
 
 // room returns how many bytes a handshake takes now. Where that is none, paused is called
-// once there is some.
+// once there is some. Behind the end there is none.
 func (w *wire) room() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.end != nil {
+		return 0
+	}
 	w.full = len(w.in) == maxAhead
 	return maxAhead - len(w.in)
 }
@@ -100,11 +108,11 @@ func (w *wire) bring(p []byte) {
 	w.arrived.Signal()
 }
 
-// cut ends a handshake that still waits.
+// cut ends a handshake, once it has read what has arrived.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end = io.ErrUnexpectedEOF
+	w.end = errGone
 	w.arrived.Signal()
 }
 

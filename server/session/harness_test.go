@@ -45,6 +45,7 @@ type harness struct {
 	limits      []*reactor.Bucket
 	handshaking bool
 	admitted    bool
+	cause       error
 	exporter    []byte // inside TLS; nil is plain
 	finished    reactor.Reason
 	aborted     reactor.Reason
@@ -338,6 +339,8 @@ func (h *harness) Send(b *reactor.Buffer, n int) {
 func (h *harness) Queued() int { return len(h.output) }
 
 func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
+
+func (h *harness) Cause() error { return h.cause }
 
 func (h *harness) Admit() { h.admitted = true }
 

@@ -12,12 +12,12 @@ import (
 const maxLogins = 64
 
 // line is the logins that wait to be decided. Who guesses shall not stand before who does
-// not: so a login's rank is how many of its address have failed of late, and how many wait
-// before it, as if those had failed too. The least rank is decided first; where there is no
+// not: so a login's rank is how many of its address have failed of late, and how many were
+// there before it, as if those were to fail too. The least rank is decided first; where there is no
 // room for one more, the highest one goes.
 type line struct {
 	waiting  []*loginJob // in the order in which they came
-	deciding int         // on the pool
+	deciding []*loginJob // on the pool
 }
 
 // errLine is what the one hears that goes.
@@ -35,12 +35,7 @@ func (s *Session) stand(j *loginJob, failures int) {
 
 // join lets one more wait, and returns the one that there is no room for, or nil.
 func (l *line) join(j *loginJob, failures int) *loginJob {
-	j.rank = failures
-	for _, other := range l.waiting {
-		if reactor.SiteOf(other.attempt.Peer) == reactor.SiteOf(j.attempt.Peer) {
-			j.rank++
-		}
-	}
+	j.rank = failures + j.before(l.waiting) + j.before(l.deciding)
 	l.waiting = append(l.waiting, j)
 	if len(l.waiting) <= maxLogins {
 		return nil
@@ -54,12 +49,22 @@ func (l *line) join(j *loginJob, failures int) *loginJob {
 	return l.take(last)
 }
 
+// before counts the logins of the same address.
+func (j *loginJob) before(list []*loginJob) (n int) {
+	for _, other := range list {
+		if reactor.SiteOf(other.attempt.Peer) == reactor.SiteOf(j.attempt.Peer) {
+			n++
+		}
+	}
+	return n
+}
+
 // decide has the gate decide as many as it does at once. Any session may call it, of
 // whatever login.
 func (s *Session) decide() {
-	for s.line.deciding < reactor.LoginWorkers && len(s.line.waiting) > 0 {
+	for len(s.line.deciding) < reactor.LoginWorkers && len(s.line.waiting) > 0 {
 		if j := s.line.next(); !j.session.ended {
-			s.line.deciding++
+			s.line.deciding = append(s.line.deciding, j)
 			j.session.offload(reactor.Login, j)
 		}
 	}
@@ -80,6 +85,11 @@ func (l *line) take(i int) *loginJob {
 	j := l.waiting[i]
 	l.waiting = slices.Delete(l.waiting, i, i+1)
 	return j
+}
+
+// decided takes out a login that is back from the pool.
+func (l *line) decided(j *loginJob) {
+	l.deciding = slices.DeleteFunc(l.deciding, func(other *loginJob) bool { return other == j })
 }
 
 // leave takes out a login that nobody waits for any more.

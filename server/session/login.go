@@ -100,7 +100,7 @@ func (j *loginJob) Run() {
 
 // finish is part of job.
 func (j *loginJob) finish(s *Session) {
-	s.line.deciding--
+	s.line.decided(j)
 	s.decide()
 	if j.account == nil {
 		j.login.fail(s, j.err)

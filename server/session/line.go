@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"time"
 
 	"ftpd/protocol"
 	"ftpd/server/reactor"
@@ -20,6 +21,10 @@ type line struct {
 	deciding []*loginJob // on the pool
 }
 
+// lineDelay is how long who finds no place waits to hear of it: or each connection of a flood
+// would ask again at once.
+const lineDelay = time.Second
+
 // errLine is what the one hears that goes.
 var errLine = &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "too many logins wait already; try again later"}
 
@@ -27,8 +32,8 @@ var errLine = &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: 
 func (s *Session) stand(j *loginJob, failures int) {
 	if gone := s.line.join(j, failures); gone != nil {
 		l := gone.login
-		l.failure, l.due = errLine, s.now
-		gone.session.link.SetDeadline(s.now) // for another session is told by the loop
+		l.failure, l.due = errLine, s.now.Add(lineDelay)
+		gone.session.link.SetDeadline(l.sooner(gone.session.loginDeadline()))
 	}
 	s.decide()
 }

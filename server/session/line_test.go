@@ -54,10 +54,14 @@ func (c *crowd) fill(n int, address string) []*harness {
 	return list
 }
 
-// turnedAway reports whether a login was told that there is no room for it.
+// turnedAway reports whether a login is told that there is no room for it, and not at once.
 func turnedAway(h *harness) bool {
 	h.t.Helper()
-	h.session.Expire(h.now) // as the loop does where a deadline is due
+	h.session.Expire(h.now)
+	if list := h.frames(); len(list) > 0 {
+		h.t.Errorf("%v comes at once", names(list))
+	}
+	h.session.Expire(h.now.Add(time.Second))
 	list := h.frames()
 	if len(list) == 0 {
 		return false

@@ -148,14 +148,16 @@ func TestSecureInPieces(t *testing.T) {
 	eventually(t, "the end", func() bool { return strings.Contains(log.String(), "reason=bye") })
 }
 
-// TestSecureEnds has connections end in every way, and looks at what the server calls it
-// and what the client hears.
-func TestSecureEnds(t *testing.T) {
+// secureEnd is a way in which a connection ends, and what the log says of it.
+type secureEnd struct {
+	name, reason string
+	do           func(t *testing.T, raw net.Conn)
+}
+
+// secureEnds are of clients that go away, or are none.
+func secureEnds() []secureEnd {
 	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: "ends"})
-	for _, c := range []struct {
-		name, reason string
-		do           func(t *testing.T, raw net.Conn)
-	}{
+	return []secureEnd{
 		{"close_notify", "eof", func(t *testing.T, raw net.Conn) {
 			secure := tls.Client(raw, anyServer())
 			_, _ = secure.Write(hello)
@@ -179,6 +181,18 @@ func TestSecureEnds(t *testing.T) {
 			config.VerifyConnection = func(tls.ConnectionState) error { return raw.(*net.TCPConn).CloseWrite() } // and so no Finished is sent
 			_ = tls.Client(raw, config).Handshake()
 		}},
+		{"plain", `"not tls"`, func(t *testing.T, raw net.Conn) {
+			_, _ = raw.Write(hello)
+			if said, err := io.ReadAll(raw); !strings.HasPrefix(string(said), "ftpd: this port speaks TLS") || err != nil {
+				t.Errorf("%q, %v", said, err)
+			}
+		}},
+	}
+}
+
+// secureFailures are the handshakes and records that one of the two does not take.
+func secureFailures() []secureEnd {
+	return []secureEnd{
 		{"a certificate that the client does not trust", `"certificate refused" cause="the client does not take this server for the right one: remote error: tls: bad certificate"`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
 			config.InsecureSkipVerify, config.ServerName = false, "example.com"
@@ -213,13 +227,13 @@ func TestSecureEnds(t *testing.T) {
 		{"more than a handshake has", `"tls error" cause=`, func(t *testing.T, raw net.Conn) {
 			_, _ = raw.Write(append([]byte{handshakeByte, 3, 1, 0x40, 0, 1, 0xff, 0, 0}, make([]byte, 200<<10)...))
 		}},
-		{"plain", `"not tls"`, func(t *testing.T, raw net.Conn) {
-			_, _ = raw.Write(hello)
-			if said, err := io.ReadAll(raw); !strings.HasPrefix(string(said), "ftpd: this port speaks TLS") || err != nil {
-				t.Errorf("%q, %v", said, err)
-			}
-		}},
-	} {
+	}
+}
+
+// TestSecureEnds has connections end in every way, and looks at what the server calls it
+// and what the client hears.
+func TestSecureEnds(t *testing.T) {
+	for _, c := range append(secureEnds(), secureFailures()...) {
 		t.Run(c.name, func(t *testing.T) {
 			address, log := secureServer(t, Config{Root: t.TempDir()})
 			conn, err := net.Dial("tcp", address)

@@ -247,8 +247,10 @@ func (s *Session) Closed(now time.Time, reason reactor.Reason) {
 	}
 	s.letGoOfInput()
 	in, out := s.link.Counts()
-	s.config.Logger.Info("connection closed", append(append(s.who(), "agent", s.name(), "reason", string(reason)), append(s.cause(),
-		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))...)...)
+	said := append(s.who(), "agent", s.name(), "reason", string(reason))
+	said = append(said, s.cause()...)
+	said = append(said, "requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))
+	s.config.Logger.Info("connection closed", said...)
 	s.releaseAccount()
 }
 

@@ -201,6 +201,14 @@ func secureFailures() []secureEnd {
 			}
 			_ = raw.(*net.TCPConn).CloseWrite() // at once behind the alert, as ftpc does
 		}},
+		{"one that OpenSSL does not trust", `"certificate refused" cause="the client does not take this server for the right one: remote error: tls: unknown certificate authority"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.VerifyConnection = func(tls.ConnectionState) error { // in the clear, a byte at a time
+				_, err := oneByte{raw}.Write([]byte{21, 3, 3, 0, 2, 2, 48})
+				return errors.Join(err, raw.(*net.TCPConn).CloseWrite())
+			}
+			_ = tls.Client(raw, config).Handshake()
+		}},
 		{"no protocol", `"tls error" cause="the client does not offer the protocol ftpd/1"`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
 			config.NextProtos = nil
@@ -354,7 +362,12 @@ func TestOpenSSLClient(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl on this machine")
 	}
-	address, _ := secureServer(t, Config{Root: t.TempDir()})
+	address, log := secureServer(t, Config{Root: t.TempDir()})
+	refusing := exec.Command("openssl", "s_client", "-verify_return_error", "-connect", address, "-alpn", protocolName)
+	if err := refusing.Run(); err == nil {
+		t.Error("openssl trusts the server")
+	}
+	eventually(t, "the reason", func() bool { return strings.Contains(log.String(), `reason="certificate refused"`) })
 	command := exec.Command("openssl", "s_client", "-connect", address, "-alpn", protocolName)
 	printed, _ := command.CombinedOutput() // it ends with its input, and does not like the certificate
 	for _, want := range []string{"TLSv1.3", "ALPN protocol: " + protocolName} {

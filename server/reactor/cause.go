@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,19 +15,16 @@ import (
 // with a certificate.
 var distrust = []tls.AlertError{42, 43, 44, 45, 46, 48}
 
-// refusesCertificate reports whether an error is such an alert. To crypto/tls an alert of
-// the peer is of a type of its own, with the text of tls.AlertError.
+// refusesCertificate reports whether an error is such an alert. One that crypto/tls has read
+// is of a type of its own, with the text of tls.AlertError.
 func refusesCertificate(err error) bool {
-	alert, ok := errors.AsType[*net.OpError](err)
-	if !ok || alert.Err == nil {
-		return false
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return slices.Contains(distrust, alert)
 	}
-	for _, d := range distrust {
-		if alert.Err.Error() == d.Error() {
-			return true
-		}
-	}
-	return false
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Err != nil && slices.ContainsFunc(distrust, func(d tls.AlertError) bool {
+		return remote.Err.Error() == d.Error()
+	})
 }
 
 // whyTLS names why TLS has failed, and says what the name does not tell. shown is that the

@@ -175,6 +175,9 @@ func (l *Loop) shaken(c *Conn, h *handshake) {
 		c.Abort(ReasonInternal)
 		return
 	}
+	if alert, ok := t.wire.alert(); ok {
+		h.err = fmt.Errorf("remote error: %w", alert)
+	}
 	if c.phase == open {
 		c.fail(whyTLS(h.err, t.wire.shown))
 	}

@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"bytes"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -21,8 +23,9 @@ type wire struct {
 	out     []byte // for the peer, not yet written by the loop
 	end     error  // why nothing more comes
 	shaking bool
-	shown   bool // something was sent: the certificate is in the first flight (RFC 8446 4.4)
-	full    bool // the loop was told that there is no room
+	last    []byte // that has arrived of the handshake, as long as a clear alert
+	shown   bool   // something was sent: the certificate is in the first flight (RFC 8446 4.4)
+	full    bool   // the loop was told that there is no room
 
 	turns  chan struct{} // holds a token for each handshake that computes
 	paused func()        // tells the loop that there is something to write, or room, before a Read waits
@@ -105,7 +108,23 @@ func (w *wire) bring(p []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.in = append(w.in, p...)
+	w.last = append(w.last, p[max(0, len(p)-clearAlert):]...)
+	w.last = append(w.last[:0], w.last[max(0, len(w.last)-clearAlert):]...)
 	w.arrived.Signal()
+}
+
+// clearAlert is the length of an alert that is not encrypted: a record's header, a level and
+// a description (RFC 8446 5.1, 6).
+const clearAlert = 7
+
+// alert returns the alert in the clear that the handshake has ended with, if it has. OpenSSL
+// sends it so where it does not trust a certificate, for it has no keys yet to write with;
+// crypto/tls has, and takes it for a damaged record.
+func (w *wire) alert() (tls.AlertError, bool) {
+	if !bytes.HasPrefix(w.last, []byte{21, 3, 3, 0, 2}) || len(w.last) != clearAlert {
+		return 0, false
+	}
+	return tls.AlertError(w.last[clearAlert-1]), true
 }
 
 // cut ends a handshake, once it has read what has arrived.

@@ -111,12 +111,18 @@ func highWater(pid int) (int, error) {
 func flood(address string, stdin io.Reader, out io.Writer) error {
 	const first = 1 << 20 // behind all that loginWorld comes from
 	var failing sync.WaitGroup
+	var conns []*conn
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close() // nobody waits for an answer
+		}
+	}()
 	for i := range floodAddresses * floodEach {
 		c, _, err := dialFrom(address, first+i%floodAddresses)
 		if err != nil {
 			return err
 		}
-		defer c.Close()
+		conns = append(conns, c)
 		failed := func() {}
 		if i < floodAddresses {
 			failing.Add(1)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"ftpd/protocol"
 )
@@ -62,13 +63,14 @@ func passwordUser(i int) string { return fmt.Sprintf("user%d", i) }
 // appendUsers adds the users of guesses to a users file. Their passwords are of nobody.
 func appendUsers(file string, own ed25519.PrivateKey) error {
 	encode := base64.RawStdEncoding.EncodeToString
-	text := fmt.Sprintf(`{"name":%q,"allow":"read,list","keys":["ssh-ed25519 %s"]}`+"\n",
+	var text strings.Builder
+	fmt.Fprintf(&text, `{"name":%q,"allow":"read,list","keys":["ssh-ed25519 %s"]}`+"\n",
 		keyUser, base64.StdEncoding.EncodeToString(publicBlob(own)))
 	for i, cost := range costs {
 		salt, key := make([]byte, 16), make([]byte, 32)
 		_, _ = rand.Read(salt) // it never fails
 		_, _ = rand.Read(key)
-		text += fmt.Sprintf(`{"name":%q,"allow":"read,list","password":"$argon2id$v=19$%s$%s$%s"}`+"\n",
+		fmt.Fprintf(&text, `{"name":%q,"allow":"read,list","password":"$argon2id$v=19$%s$%s$%s"}`+"\n",
 			passwordUser(i), cost, encode(salt), encode(key))
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
@@ -76,7 +78,7 @@ func appendUsers(file string, own ed25519.PrivateKey) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
+	if _, err := f.WriteString(text.String()); err != nil {
 		return err
 	}
 	return f.Close()

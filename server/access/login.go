@@ -53,7 +53,7 @@ func (g *Gate) wrongPassword(user *entry, costs []cost, attempt session.Attempt)
 // key it is, so that the work is the same for each user, and for none.
 func (g *Gate) byKey(user *entry, attempt session.Attempt) (*session.Account, error) {
 	proven := g.signed(attempt.Exporter, attempt.User, attempt.Credential, attempt.Signature)
-	cause := ""
+	var cause string
 	switch {
 	case user == nil:
 		cause = "unknown user"

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"time"
@@ -36,6 +37,27 @@ func dial(address string, number int) (*conn, error) {
 func (c *conn) greet() error {
 	_, err := c.exchange(protocol.Append(nil, 0, protocol.Hello{InFlight: protocol.DefaultInFlight, Agent: "service"}), protocol.OpWelcome)
 	return err
+}
+
+// first sends a request and waits for the first reply.
+func (c *conn) first(request []byte) (protocol.Frame, error) {
+	if _, err := c.Write(request); err != nil {
+		return protocol.Frame{}, err
+	}
+	c.decoder.Attach(make([]byte, protocol.ControlBuffer))
+	defer c.decoder.Detach()
+	for {
+		f, ok, err := c.decoder.Next()
+		if ok || err != nil {
+			f.Payload = bytes.Clone(f.Payload)
+			return f, err
+		}
+		n, err := c.Read(c.decoder.Space())
+		if err != nil {
+			return f, err
+		}
+		c.decoder.Advance(n)
+	}
 }
 
 // exchange sends a request and waits for its last reply.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func TestRecordsLeaveTogether(t *testing.T) {
 		t.Errorf("%d bytes in %d writes, more than %d", raw.bytes, raw.writes, most)
 	}
 	near.Close()
-	if got, want := <-received, append(content, content[:5]...); !bytes.Equal(got, want) {
+	if got, want := <-received, slices.Concat(content, content[:5]); !bytes.Equal(got, want) {
 		t.Errorf("received %d bytes of %d", len(got), len(want))
 	}
 }

@@ -137,7 +137,7 @@ bench: ## run every benchmark that matches BENCH
 
 .PHONY: bench-peers
 bench-peers: build ## measure ftpd and its peers side by side, RUNS times each, into docs/benchmarks
-	@cd bench && go build -o ../$(BIN)/bench-peers ./peers
+	@cd bench && go build -o ../$(BIN)/bench-peers ./peers && go build -o ../$(BIN)/bare ./bare
 	@$(BIN)/bench-peers -bin $(BIN) -cache $(BIN)/peers -out $(BENCHDIR) -runs $(RUNS) $(PEERFLAGS)
 
 .PHONY: bench-latency

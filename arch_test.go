@@ -116,6 +116,7 @@ var arrows = []arrow{
 		project: []string{"internal/trial", "bench/machine", "bench/peers/apt", "bench/peers/process", "bench/peers/tools"},
 	},
 	{from: "bench/relay"},
+	{from: "bench/bare", modules: []string{unix, xxh3}},
 	{
 		from: "bench/service",
 		project: []string{

@@ -110,7 +110,7 @@ const (
 // budgets compares the product with what it is held to.
 func (r results) budgets() string {
 	var out strings.Builder
-	out.WriteString("| in | task | tool | × cp | × rsync | × best peer | the best peer |\n|---|---|---|---:|---:|---:|---|\n")
+	out.WriteString("| in | task | tool | × cp | × rsync | × best peer | the best peer | × bare loop |\n|---|---|---|---:|---:|---:|---|---:|\n")
 	for _, place := range r.places() {
 		for _, k := range r.kinds() {
 			for _, d := range []direction{put, get} {
@@ -132,8 +132,8 @@ func (r results) budget(of row) string {
 		toCopy, toRsync, toBest = treeToCopy, treeToRsync, 0
 	}
 	best := r.bestPeer(of.place, of.task, false)
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", of.place, of.task, of.tool,
-		r.held(of, tools.Reference, toCopy), r.held(of, tools.Rsync, toRsync), r.held(of, best, toBest), best)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", of.place, of.task, of.tool,
+		r.held(of, tools.Reference, toCopy), r.held(of, tools.Rsync, toRsync), r.held(of, best, toBest), best, r.times(of, tools.Bare))
 }
 
 // held writes a ratio, and whether it is within what is asked, if anything is.
@@ -177,7 +177,7 @@ func (r results) secureBudgets() string {
 // and is not the product; empty where there is none.
 func (r results) bestPeer(place string, t task, secure bool) string {
 	for _, tool := range r.byMedian(place, t) {
-		if tools.Secure(tool) == secure && tool != tools.Reference && !tools.Ours(tool) {
+		if tools.Secure(tool) == secure && tools.Peer(tool) {
 			return tool
 		}
 	}

@@ -83,6 +83,7 @@ const (
 	Product      = "ftpd, durability commit"
 	ProductQuick = "ftpd, durability none"
 	Reference    = "cp"
+	Bare         = "bare loop"
 	Rsync        = "rsync --daemon"
 	ProductTLS   = Product + insideTLS
 )
@@ -96,6 +97,9 @@ func Secure(name string) bool { return strings.HasSuffix(name, insideTLS) }
 // Ours reports whether a tool of that name is the product.
 func Ours(name string) bool { return name == Product || name == ProductQuick || name == ProductTLS }
 
+// Peer reports whether a tool of that name is one that people could use instead.
+func Peer(name string) bool { return name != Reference && name != Bare && !Ours(name) }
+
 // All returns every tool in the order of the tables. bin is the directory of
 // ftpd and ftpc.
 func All(bin string, find *Finder) []Tool {
@@ -104,6 +108,7 @@ func All(bin string, find *Finder) []Tool {
 		ftpd(ProductQuick, bin, false, "--durability", "none"),
 		secureFTPD(bin),
 		copier(),
+		bare(bin),
 		rsync(Rsync, find),
 		rsync(Rsync+" --fsync", find, "--fsync"),
 		vsftpd(find),

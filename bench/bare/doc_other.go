@@ -1,0 +1,6 @@
+//go:build !linux
+
+// Command bare copies on Linux only.
+package main
+
+func main() {}

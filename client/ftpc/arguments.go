@@ -57,6 +57,11 @@ func (c *call) readArguments() error {
 			*place = p.below(path)
 		}
 	}
+	for _, place := range places {
+		if err := refuseSecret(*place); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

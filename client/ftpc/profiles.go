@@ -159,6 +159,8 @@ func newProfile(name, given string) (profile, error) {
 	switch {
 	case err != nil:
 		return profile{}, err
+	case maySaySecret(given) && !isURL(given):
+		return profile{}, secretIn("URL")
 	case t.server.address == "":
 		usage := command.Usagef("%s names no server", given)
 		usage.Hint = "the directory of a profile is " + secureScheme + "[USER@]HOST[:PORT]/[DIR]"

@@ -46,13 +46,15 @@ type message struct {
 
 // setting is what an error happened in.
 type setting struct {
-	command  string            // empty before one was found
-	address  string            // of the server
-	user     string            // who is to log in; empty where nobody is
-	plain    bool              // outside TLS
-	given    map[string]string // paths on the server as the command line has them, such as URLs
-	readOnly bool              // the server refuses every change
-	again    string            // what to do for another try; empty where the same command is right
+	command   string            // empty before one was found
+	address   string            // of the server
+	user      string            // who is to log in; empty where nobody is
+	plain     bool              // outside TLS
+	identity  string            // the file of the key to log in with; empty where none is named
+	unoffered int               // how many keys of the agent were too many to be offered
+	given     map[string]string // paths on the server as the command line has them, such as URLs
+	readOnly  bool              // the server refuses every change
+	again     string            // what to do for another try; empty where the same command is right
 }
 
 const sameCommand = "run the same command again"
@@ -78,6 +80,11 @@ func (s setting) explain(err error) message {
 	}
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
+	}
+	if keys, ok := errors.AsType[*client.KeysError](err); ok && !errors.Is(err, context.Canceled) {
+		text, hint := s.keyWords(keys)
+		m.text += "; " + text
+		m.hint = strings.TrimPrefix(m.hint+"; "+hint, "; ")
 	}
 	interrupted := m.hint == "" && errors.Is(err, context.Canceled)
 	if s.again != "" && (interrupted || strings.HasPrefix(m.hint, sameCommand)) {
@@ -142,20 +149,6 @@ func (s setting) words(err error, name string) (text, hint string) {
 		err = f.err // its name is printed before
 	}
 	return visible(err.Error()), ""
-}
-
-// loginHint is what helps who was not let in.
-func (s setting) loginHint(err error) string {
-	remote, ok := errors.AsType[*client.Error](err)
-	switch {
-	case !ok || remote.Code != protocol.Auth:
-		return ""
-	case s.user == "":
-		return "--user NAME, or NAME@ in the URL, logs in"
-	case s.plain:
-		return "--tls, or " + secureScheme + s.address + ", is inside TLS; --insecure sends a password without"
-	}
-	return ""
 }
 
 // connectionWords explains why the connection was not made or was lost.

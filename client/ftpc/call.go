@@ -179,6 +179,11 @@ func checkArguments(c *cli.Context) error {
 	if dir == "" && c.IsSet("dir") {
 		return emptyArgument("--dir")
 	}
+	for _, name := range []string{"ca", "fingerprint", "known-servers", "user", "password-file", "identity"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return command.Usagef("--%s is empty", name) // an empty variable of the environment sets nothing
+		}
+	}
 	return refuseForeign(dir)
 }
 

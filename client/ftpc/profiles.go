@@ -19,12 +19,13 @@ import (
 //
 //	work ftpds://me@host/dir fingerprint=SHA256:... identity="/home/me/a key"
 type profile struct {
-	name        string
-	on          server
-	dir         string // a path on the server; empty is the served directory
-	ca          string // as the flags of these names; empty where there is none
-	fingerprint string
-	identity    string
+	name         string
+	on           server
+	dir          string // a path on the server; empty is the served directory
+	ca           string // as the flags of these names; empty where there is none
+	fingerprint  string
+	identity     string
+	passwordFile string
 }
 
 // profiles are those of the user, in the order of the file.
@@ -181,7 +182,7 @@ func (p *profile) reliance() reliance {
 
 // options are what a profile has besides its URL, by name.
 func (p *profile) options() []option {
-	return []option{{"ca", &p.ca}, {"fingerprint", &p.fingerprint}, {"identity", &p.identity}}
+	return []option{{"ca", &p.ca}, {"fingerprint", &p.fingerprint}, {"identity", &p.identity}, {"password-file", &p.passwordFile}}
 }
 
 type option struct {

@@ -54,6 +54,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
+		if ctx.Bool("verbose") && ctx.Bool("json") {
+			return command.Usagef("--json tells of each file, too: --verbose is for people")
+		}
 		limiter, err := bwlimit(ctx)
 		if err != nil {
 			return err

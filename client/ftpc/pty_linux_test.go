@@ -378,12 +378,12 @@ func TestBarBesideVerbose(t *testing.T) {
 	root, address := serveTemp(t)
 	names := []string{"tree/a", "tree/b", "tree/c\x1b[2J", "tree/d"}
 	check(t, os.Mkdir(filepath.Join(root, "tree"), 0o777))
-	for _, name := range names {
-		check(t, os.WriteFile(filepath.Join(root, name), make([]byte, 1<<20), 0o666))
+	for i, name := range names { // one comes after the other, while the bar is to be seen
+		check(t, os.WriteFile(filepath.Join(root, name), make([]byte, (i+1)<<19), 0o666))
 	}
 	check(t, os.Symlink("a", filepath.Join(root, "tree/l")))
 	term := openTerminal(t)
-	check(t, term.command(address, "get", "-rv", "tree", "copy").Run())
+	check(t, term.command(address, "get", "-rv", "--bwlimit", "8M", "tree", "copy").Run())
 	lines := term.screen()
 	if len(lines) < 5 {
 		t.Fatalf("the screen shows %q", lines)

@@ -3,8 +3,6 @@ package reactor
 import (
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"ftpd/selector"
 )
 
@@ -50,7 +48,7 @@ func (l *Loop) read(c *Conn) {
 			c.session.Received(l.now, 0)
 			return
 		case err != nil:
-			l.broken(c, endOf(err))
+			l.broken(c, err)
 			return
 		case n == 0:
 			c.eof = true
@@ -167,25 +165,14 @@ func (l *Loop) flush(c *Conn) bool {
 }
 
 // broken ends a connection that cannot be read any more. An alert is still told.
-func (l *Loop) broken(c *Conn, reason Reason) {
-	if reason != ReasonTLS {
+func (l *Loop) broken(c *Conn, err error) {
+	reason, cause := whyUnread(err)
+	if reason == ReasonCut || reason == ReasonReset {
 		c.Abort(reason)
 		return
 	}
 	c.dropOutput()
-	c.Finish(reason)
-}
-
-// endOf names why nothing more can be read.
-func endOf(err error) Reason {
-	var number unix.Errno
-	switch {
-	case errors.Is(err, errCut):
-		return ReasonCut
-	case errors.As(err, &number):
-		return ReasonReset
-	}
-	return ReasonTLS
+	c.fail(reason, cause)
 }
 
 // watch makes the selector's interest what the connection needs. Interest in

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,7 +33,7 @@ func answerKeys(p *peer, all []ssh.Signer, accepted int) (offered []int) {
 			p.send(id, protocol.OK{})
 			return append(offered, -1)
 		}
-		i := slices.IndexFunc(all, func(s ssh.Signer) bool { return string(s.PublicKey().Marshal()) == string(m.Credential) })
+		i := slices.IndexFunc(all, func(s ssh.Signer) bool { return bytes.Equal(s.PublicKey().Marshal(), m.Credential) })
 		offered = append(offered, i)
 		if i == accepted {
 			p.send(id, protocol.OK{})

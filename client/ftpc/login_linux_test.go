@@ -194,7 +194,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 	}
 	address := serveUsers(t, nil, "--tls", "--state-dir", t.TempDir())
 	const adds = "the server takes the keys that ftpd user set ann --key FILE names there, after SIGHUP\n"
-	print := ssh.FingerprintSHA256(publicKey(t, key))
+	shown := ssh.FingerprintSHA256(publicKey(t, key))
 	for _, test := range []struct {
 		name  string
 		args  []string
@@ -202,10 +202,10 @@ func TestKeysThatAreRefused(t *testing.T) {
 		says  []string
 	}{
 		{"file", []string{"--identity", file}, nil, []string{
-			"login failed", "; refused was the key " + print + " of " + file + "\n", "hint: " + adds,
+			"login failed", "; refused was the key " + shown + " of " + file + "\n", "hint: " + adds,
 		}},
 		{"agent", nil, []ed25519.PrivateKey{key}, []string{
-			"no password was given; refused were the keys of the agent: " + print + " (ann's key\\a)\n",
+			"no password was given; refused were the keys of the agent: " + shown + " (ann's key\\a)\n",
 			"hint: there is no terminal to ask on: use FTPC_PASSWORD, --password-file or --identity; " + adds,
 		}},
 		{"more than are offered", nil, many, []string{"; --identity FILE offers one of the other keys, of which there are 1; " + adds}},

@@ -49,10 +49,10 @@ var arrows = []arrow{
 		project: []string{"protocol", "selector", "server/access", "server/identity", "server/reactor", "server/session", "server/storage", "server/storage/homes", "server/storage/local"},
 		tests:   []string{"..."},
 	},
-	{from: "server/identity"},
+	{from: "server/identity", project: []string{"internal/ownfile"}},
 	{
 		from:    "server/access",
-		project: []string{"protocol", "server/reactor", "server/session", "server/storage"},
+		project: []string{"protocol", "server/reactor", "server/session", "server/storage", "internal/ownfile"},
 		modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/ssh"},
 	},
 	{from: "server/confine", modules: []string{unix}},

@@ -16,7 +16,9 @@ import (
 
 // Login is who a Client acts for. It logs in on every connection that it dials, before
 // any request: with one key after the other, and then with the password. A server that
-// refuses all of them is an *Error with ErrAuth, and is not dialled again.
+// refuses all of them is an *Error with ErrAuth, and is not dialled again; where keys were
+// among them, a *KeysError has it. A key that it has refused is not offered again, on no
+// connection: the next ones begin with what was accepted.
 type Login struct {
 	// User is the name, 1 to 64 bytes of UTF-8 without control characters.
 	User string
@@ -36,6 +38,7 @@ type login struct {
 	Login
 	mu     sync.Mutex
 	secret []byte // once it was asked for
+	keys   keyring
 }
 
 // errAskedLong is that typing the password took longer.
@@ -93,25 +96,45 @@ func (e *entrance) errorf(code protocol.Code, format string, args ...any) error 
 
 // try tries the keys and then the password, until the server takes one.
 func (e *entrance) try(ctx context.Context) error {
-	refused := e.errorf(protocol.Auth, "there is neither a password nor a key to log in with")
 	exporter, secure := e.exporter()
-	for _, signer := range e.Signers {
+	refused := e.tryKeys(ctx, exporter, secure)
+	if refused == nil || !isRefusal(refused) {
+		return refused
+	}
+	if e.Password != nil {
+		refused = e.tryPassword(ctx, secure)
+	}
+	return e.keys.blame(refused)
+}
+
+// tryKeys returns a refusal where no key was accepted.
+func (e *entrance) tryKeys(ctx context.Context, exporter []byte, secure bool) error {
+	refused := e.errorf(protocol.Auth, "there is neither a password nor a key to log in with")
+	for _, signer := range e.keys.left(e.Signers) {
 		if !secure {
-			refused = e.errorf(protocol.Auth, "a login with a key is possible inside TLS only")
-			break
+			return e.errorf(protocol.Auth, "a login with a key is possible inside TLS only")
 		}
 		m, err := e.signed(signer, exporter)
 		if err == nil {
 			err = e.attempt(ctx, m)
 		}
-		if !errors.Is(err, ErrAuth) {
+		if err == nil || !isRefusal(err) {
 			return err
 		}
+		e.keys.refuse(signer)
 		refused = err
 	}
-	if e.Password == nil {
-		return refused
-	}
+	return refused
+}
+
+// isRefusal tells whether another key or the password may still log in on the same connection.
+func isRefusal(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	return ok && refused.Op == "login" && refused.Code == protocol.Auth
+}
+
+// tryPassword sends the password where that is safe.
+func (e *entrance) tryPassword(ctx context.Context, secure bool) error {
 	if !secure && !e.PlainPassword && !e.isLocal() {
 		return e.errorf(protocol.Auth, "a password is not sent to another machine outside TLS, where everybody on the way could read it")
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	Selector selector.Kind      // default Auto
 
 	Users         string        // the users file; empty is a server without users
+	UsersOwner    int           // by number, whose it may be besides root's and this user's: who the process goes on as
 	Anonymous     Anonymous     // what who has not logged in may do
 	LoginFailures int           // failed logins until an address is refused, default 10; negative is any number
 	LoginBan      time.Duration // how long it is refused then, and failures count, default 15 min

@@ -406,7 +406,7 @@ func TestCommandLine(t *testing.T) {
 func TestPortInUse(t *testing.T) {
 	d := run(t, t.TempDir())
 	out, err := exec.Command(ftpd, "--root", t.TempDir(), "--listen", d.address).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), d.address) || !strings.Contains(string(out), "in use") {
+	if err == nil || !strings.Contains(string(out), d.address) || !strings.Contains(string(out), "in use\nhint: is an ftpd running already? --listen 127.0.0.1:0") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -84,6 +84,7 @@ func admit(config Config, store storage.Storage, h *homes.Homes) (admission, err
 	a.spares = spareForAdministrators
 	a.gate, err = access.New(access.Options{
 		File:      config.Users,
+		Owner:     config.UsersOwner,
 		Anonymous: a.allow,
 		Root:      store,
 		Home:      homeOf(h),

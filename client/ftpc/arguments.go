@@ -50,11 +50,21 @@ func (c *call) readArguments() error {
 				return err
 			}
 		}
-		if p := known.find(name); p != nil {
-			if err := c.use(p); err != nil {
-				return err
-			}
-			*place = p.below(path)
+		p := known.find(name)
+		if p == nil {
+			c.out.unknown = name
+			continue
+		}
+		if err := c.use(p); err != nil {
+			return err
+		}
+		typed := *place
+		*place = p.below(path)
+		c.out.typed = append(c.out.typed, *place, typed)
+	}
+	for _, place := range places {
+		if err := refuseSecret(*place); err != nil {
+			return err
 		}
 	}
 	return nil

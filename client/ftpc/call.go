@@ -54,6 +54,9 @@ func action(out *console, do func(*call) error) cli.ActionFunc {
 		if err := checkCount(ctx, "connections", 1); err != nil {
 			return err
 		}
+		if ctx.Bool("verbose") && ctx.Bool("json") {
+			return command.Usagef("--json tells of each file, too: --verbose is for people")
+		}
 		limiter, err := bwlimit(ctx)
 		if err != nil {
 			return err
@@ -178,6 +181,11 @@ func checkArguments(c *cli.Context) error {
 	dir := c.String("dir")
 	if dir == "" && c.IsSet("dir") {
 		return emptyArgument("--dir")
+	}
+	for _, name := range []string{"ca", "fingerprint", "known-servers", "user", "password-file", "identity"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return command.Usagef("--%s is empty", name) // an empty variable of the environment sets nothing
+		}
 	}
 	return refuseForeign(dir)
 }

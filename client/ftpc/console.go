@@ -104,6 +104,9 @@ func (c *console) printf(format string, args ...any) {
 func (c *console) flush() {
 	c.lock()
 	defer c.unlock()
+	if c.escape && c.stdout.Buffered() > 0 {
+		c.clearBar() // it may have been drawn again since
+	}
 	c.keep(c.stdout.Flush())
 }
 

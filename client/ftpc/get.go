@@ -26,13 +26,15 @@ func getCommand(out *console) *cli.Command {
 		ArgsUsage: "[-r] [-d DIR] REMOTE... [LOCAL]",
 		Description: "\"get a\" writes ./a, \"get a b\" writes b, \"get a -\" writes to standard output.\n" +
 			"Several files, or a pattern in quotes, need -d DIR. -r copies a directory as cp -r\n" +
-			"does: into LOCAL/name where LOCAL exists, as LOCAL where it does not.",
+			"does: into LOCAL/name where LOCAL exists, as LOCAL where it does not. It copies all of it,\n" +
+			"also what is there already: \"ftpc mirror\" copies only what differs.",
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "get directories with all they hold"),
 			&cli.StringFlag{Name: "dir", Aliases: []string{"d"}, Usage: "write into `DIR`, made if missing"},
 			connectionsFlag(),
 			linksFlag(),
 			bwlimitFlag(),
+			verboseFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runGet),
@@ -88,6 +90,8 @@ func checkGet(c *call, remotes []string, p place) error {
 		return command.Usagef("a directory cannot be written to standard output")
 	case p.path == dash && c.Bool("json"):
 		return command.Usagef("standard output cannot take both the file and --json")
+	case p.path == dash && c.Bool("verbose"):
+		return command.Usagef("standard output cannot take both the file and --verbose")
 	}
 	return nil
 }

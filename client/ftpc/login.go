@@ -26,6 +26,7 @@ func (c *call) login(on server) (*client.Login, error) {
 		return nil, err
 	}
 	if file != "" {
+		c.out.identity = file
 		signer, err := c.readIdentity(file)
 		login.Signers = []ssh.Signer{signer}
 		return login, err
@@ -37,6 +38,7 @@ func (c *call) login(on server) (*client.Login, error) {
 	if password == nil {
 		keys := agentSigners()
 		login.Signers = keys[:min(len(keys), maxAgentKeys)]
+		c.out.unoffered = len(keys) - len(login.Signers)
 	}
 	login.Password = func(ctx context.Context) ([]byte, error) {
 		if password != nil {
@@ -138,9 +140,9 @@ func agentSigners() []ssh.Signer {
 	return signers
 }
 
-// maxAgentKeys is how many keys of an agent are tried where none is named: a server counts
-// each that it refuses.
-const maxAgentKeys = 3
+// maxAgentKeys is how many keys of an agent are tried where none is named: each costs a round
+// trip and a signature, and sshd takes no more either (MaxAuthTries of sshd_config(5)).
+const maxAgentKeys = 6
 
 // agentSigner returns the agent's signer for a public key, nil where it has none.
 func agentSigner(key ssh.PublicKey) ssh.Signer {

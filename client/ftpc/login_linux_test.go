@@ -103,7 +103,7 @@ func serveAgent(t *testing.T, keys ...ed25519.PrivateKey) string {
 	t.Helper()
 	ring := agent.NewKeyring()
 	for _, key := range keys {
-		check(t, ring.Add(agent.AddedKey{PrivateKey: key}))
+		check(t, ring.Add(agent.AddedKey{PrivateKey: key, Comment: "ann's key\a"}))
 	}
 	dir, err := os.MkdirTemp("", "agent") // a short path, for sockets have no longer ones
 	check(t, err)
@@ -182,6 +182,60 @@ func publicKey(t *testing.T, key ed25519.PrivateKey) ssh.PublicKey {
 	public, err := ssh.NewPublicKey(key.Public())
 	check(t, err)
 	return public
+}
+
+// Where no key is accepted and nobody can be asked, it is told which were offered.
+func TestKeysThatAreRefused(t *testing.T) {
+	key, file := newKey(t, "")
+	many := []ed25519.PrivateKey{key}
+	for range maxAgentKeys {
+		other, _ := newKey(t, "")
+		many = append(many, other)
+	}
+	address := serveUsers(t, nil, "--tls", "--state-dir", t.TempDir())
+	const adds = "the server takes the keys that ftpd user set ann --key FILE names there, after SIGHUP\n"
+	shown := ssh.FingerprintSHA256(publicKey(t, key))
+	for _, test := range []struct {
+		name  string
+		args  []string
+		agent []ed25519.PrivateKey
+		says  []string
+	}{
+		{"file", []string{"--identity", file}, nil, []string{
+			"login failed", "; refused was the key " + shown + " of " + file + "\n", "hint: " + adds,
+		}},
+		{"agent", nil, []ed25519.PrivateKey{key}, []string{
+			"no password was given; refused were the keys of the agent: " + shown + " (ann's key\\a)\n",
+			"hint: there is no terminal to ask on: use FTPC_PASSWORD, --password-file or --identity; " + adds,
+		}},
+		{"more than are offered", nil, many, []string{"; --identity FILE offers one of the other keys, of which there are 1; " + adds}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := exec.Command("ftpc", append([]string{"ls", "--insecure", "ftpds://ann@" + address}, test.args...)...)
+			cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK="+serveAgent(t, test.agent...))
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal
+			out, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != int(statusPermission) {
+				t.Errorf("ended with %d", got)
+			}
+			for _, says := range test.says {
+				if !strings.Contains(string(out), says) {
+					t.Errorf("%s does not say %q", out, says)
+				}
+			}
+		})
+	}
+}
+
+// A key is for TLS, whatever --insecure allows to a password.
+func TestKeyOutsideTLS(t *testing.T) {
+	_, file := newKey(t, "")
+	address := serveUsers(t, nil)
+	out, _ := exec.Command("ftpc", "ls", "ftpd://ann@"+address, "--identity", file).CombinedOutput()
+	want := "ftpc: ls: a login with a key is possible inside TLS only (" + address + ")\nhint: --tls, or ftpds://" + address + ", is inside TLS\n"
+	if string(out) != want {
+		t.Errorf("%q, want %q", out, want)
+	}
 }
 
 // A key of a file, or of the agent, logs in inside TLS, on each connection.

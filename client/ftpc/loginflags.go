@@ -47,8 +47,6 @@ func (c *call) userOf(on server) (string, error) {
 	switch given := c.stands("user", onLine); {
 	case !given && on.user != "":
 		return on.user, nil
-	case given && user == "":
-		return "", command.Usagef("--user is empty")
 	case given && on.user != "" && on.user != user && (c.profile == nil || on.user != c.profile.on.user):
 		return "", command.Usagef("one command has one user, not %s and %s", user, on.user)
 	}
@@ -65,13 +63,17 @@ func (c *call) stands(name string, environment bool) bool {
 func (c *call) identityOf() (string, error) {
 	switch password, key := c.stands("password-file", onLine), c.stands("identity", onLine); {
 	case password && key:
-		return "", command.Usagef("of --password-file and --identity there can be one")
+		return "", errTwoSecrets()
 	case password:
 		return "", nil
-	case !key && c.profile != nil && c.profile.identity != "":
+	case !key && c.profile != nil && (c.profile.identity != "" || c.profile.passwordFile != ""):
 		return c.profile.identity, nil
 	}
 	return c.String("identity"), nil
+}
+
+func errTwoSecrets() error {
+	return command.Usagef("of --password-file and --identity there can be one")
 }
 
 // Passwords in a file or a variable are of this length at most, in bytes, as in the protocol.
@@ -83,6 +85,8 @@ func (c *call) givenPassword() ([]byte, error) {
 	file := c.String("password-file")
 	variable := os.Getenv(passwordVariable)
 	switch {
+	case c.profile != nil && c.profile.passwordFile != "" && !c.stands("password-file", onLine):
+		return readPassword(c.profile.passwordFile)
 	case file != "" && (c.stands("password-file", onLine) || variable == ""):
 		return readPassword(file)
 	case variable == "":

@@ -171,6 +171,11 @@ func toggle(name, alias, usage string) cli.Flag {
 	return flag
 }
 
+// verboseFlag is for what copies files.
+func verboseFlag() cli.Flag {
+	return toggle("verbose", "v", "print a line for each file that was copied, removed or skipped")
+}
+
 func jsonFlag() cli.Flag {
 	return toggle("json", "", "print one JSON object for each file, and a summary")
 }

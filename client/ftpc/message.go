@@ -46,13 +46,17 @@ type message struct {
 
 // setting is what an error happened in.
 type setting struct {
-	command  string            // empty before one was found
-	address  string            // of the server
-	user     string            // who is to log in; empty where nobody is
-	plain    bool              // outside TLS
-	given    map[string]string // paths on the server as the command line has them, such as URLs
-	readOnly bool              // the server refuses every change
-	again    string            // what to do for another try; empty where the same command is right
+	command   string            // empty before one was found
+	address   string            // of the server
+	user      string            // who is to log in; empty where nobody is
+	plain     bool              // outside TLS
+	identity  string            // the file of the key to log in with; empty where none is named
+	unoffered int               // how many keys of the agent were too many to be offered
+	given     map[string]string // paths on the server as the command line has them, such as URLs
+	typed     []string          // URLs that paths of a profile have become, each before that
+	unknown   string            // what could be a profile, and is none; may be empty
+	readOnly  bool              // the server refuses every change
+	again     string            // what to do for another try; empty where the same command is right
 }
 
 const sameCommand = "run the same command again"
@@ -78,6 +82,14 @@ func (s setting) explain(err error) message {
 	}
 	if f != nil && f.hint != "" {
 		m.hint = f.hint
+	}
+	if keys, ok := errors.AsType[*client.KeysError](err); ok && !errors.Is(err, context.Canceled) {
+		text, hint := s.keyWords(keys)
+		m.text += "; " + text
+		m.hint = strings.TrimPrefix(m.hint+"; "+hint, "; ")
+	}
+	if s.unknown != "" && (errors.Is(err, client.ErrNotFound) || neverReached(err)) {
+		m.hint = strings.TrimSuffix("there is no profile "+s.unknown+" (ftpc profile list); "+m.hint, "; ")
 	}
 	interrupted := m.hint == "" && errors.Is(err, context.Canceled)
 	if s.again != "" && (interrupted || strings.HasPrefix(m.hint, sameCommand)) {
@@ -116,7 +128,8 @@ func (s setting) words(err error, name string) (text, hint string) {
 	)
 	switch {
 	case errors.As(err, &usage):
-		return visible(usage.Message), visible(usage.Hint)
+		typed := strings.NewReplacer(s.typed...)
+		return visible(typed.Replace(usage.Message)), visible(typed.Replace(usage.Hint))
 	case errors.Is(err, context.Canceled):
 		return "interrupted", ""
 	case fatal(err):
@@ -144,18 +157,10 @@ func (s setting) words(err error, name string) (text, hint string) {
 	return visible(err.Error()), ""
 }
 
-// loginHint is what helps who was not let in.
-func (s setting) loginHint(err error) string {
-	remote, ok := errors.AsType[*client.Error](err)
-	switch {
-	case !ok || remote.Code != protocol.Auth:
-		return ""
-	case s.user == "":
-		return "--user NAME, or NAME@ in the URL, logs in"
-	case s.plain:
-		return "--tls, or " + secureScheme + s.address + ", is inside TLS; --insecure sends a password without"
-	}
-	return ""
+// neverReached tells whether there was no connection at all.
+func neverReached(err error) bool {
+	network, ok := errors.AsType[*client.NetworkError](err)
+	return ok && network.Op == "dial"
 }
 
 // connectionWords explains why the connection was not made or was lost.
@@ -166,7 +171,6 @@ func connectionWords(err error, address string) (text, hint string) {
 		dns     *net.DNSError
 	)
 	isNetwork := errors.As(err, &network)
-	dialling := isNetwork && network.Op == "dial"
 	switch {
 	case errors.Is(err, client.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "timed out waiting for " + address, "--timeout sets how long to wait"
@@ -174,7 +178,7 @@ func connectionWords(err error, address string) (text, hint string) {
 		return "no server answers at " + address, startHint(address)
 	case errors.As(err, &dns):
 		return "cannot find the host of " + address, "name a server with --server HOST:PORT or FTPC_SERVER"
-	case dialling:
+	case neverReached(err):
 		return "cannot reach " + address + ": " + visible(root(network).Error()), ""
 	case isNetwork:
 		return "lost the connection to " + address + ": " + visible(root(network).Error()), sameCommand

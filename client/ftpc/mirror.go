@@ -34,6 +34,7 @@ func mirrorCommand(out *console) *cli.Command {
 			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches `PATTERN`, at both ends; may be repeated"},
 			&cli.StringSliceFlag{Name: "include", Usage: "but not what matches `PATTERN`; may be repeated"},
 			connectionsFlag(),
+			verboseFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runMirror),
@@ -234,6 +235,9 @@ func (m *mirror) incomplete(uncopied int64) error {
 func (m *mirror) line(what, path string) {
 	if !m.Bool("json") {
 		m.out.printf("%s %s\n", what, m.out.name(path))
+		if m.Bool("verbose") {
+			m.out.flush() // somebody looks on
+		}
 		return
 	}
 	r := m.record(path)
@@ -326,7 +330,7 @@ func (m *mirror) removeOne(ctx context.Context, path string) error {
 			err = &client.LocalError{Op: "remove", Path: local, Err: err}
 		}
 	}
-	if err == nil && m.Bool("json") {
+	if err == nil && (m.Bool("json") || m.Bool("verbose")) {
 		m.line("remove", path)
 	}
 	return failed(m.targetPath(path), err)

@@ -18,8 +18,14 @@ func profileCommand(out *console) *cli.Command {
 		Name:      "profile",
 		Usage:     "give directories of servers names of their own",
 		ArgsUsage: "add NAME URL | list | remove NAME",
-		Description: "After \"profile add work " + secureScheme + "me@host/dir\", work:a is dir/a there, in every command. What\n" +
-			"--ca, --fingerprint, --user and --identity say is kept with it; a password never is.",
+		Description: "add NAME URL   keeps a directory of a server: after \"ftpc profile add work\n" +
+			"               " + secureScheme + "me@host/dir\", work:a is dir/a there, and work: the directory,\n" +
+			"               in every command that takes a path of the server\n" +
+			"list           prints a line for each profile: its name, its URL and what is kept with it\n" +
+			"remove NAME    forgets it; nothing changes on the server\n\n" +
+			"NAME has two letters, digits or _ at least, and - and . within. Given to add, --tls, --ca,\n" +
+			"--fingerprint, --user, --identity and --password-file are kept: what a command line says goes\n" +
+			"before them, and they before the environment. Of a password only its file is kept, never itself.",
 		Action: action(out, runProfile),
 	}
 }
@@ -73,19 +79,40 @@ func (c *call) addProfile(p *profiles) error {
 	})
 }
 
+// notKept are the flags of all commands that no profile keeps, and why.
+var notKept = []struct{ flag, why string }{
+	{"server", "the URL names the server"},
+	{"insecure", "it is to be said each time, and so belongs in no profile"},
+	{"known-servers", "FTPC_KNOWN_SERVERS names them for every command"},
+	{"timeout", "FTPC_TIMEOUT says it for every command"},
+	{"retries", "FTPC_RETRIES says it for every command"},
+}
+
+// refuseFlags refuses what would be dropped in silence.
+func (c *call) refuseFlags() error {
+	for _, no := range notKept {
+		if c.stands(no.flag, onLine) {
+			usage := command.Usagef("--%s is not kept in a profile: %s", no.flag, no.why)
+			usage.Hint = "a profile keeps --tls, --ca, --fingerprint, --user, --identity and --password-file"
+			return usage
+		}
+	}
+	return nil
+}
+
 // keepFlags adds to a profile what the command line says of the server and of who logs in.
 func (c *call) keepFlags(p *profile) error {
+	if err := c.refuseFlags(); err != nil {
+		return err
+	}
 	p.on.secure = p.on.secure || c.Bool("tls")
 	if _, err := c.reliance(p.on); err != nil {
 		return err
 	}
 	r := c.relianceOf(onLine)
 	key, err := r.key()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case r.insecure:
-		return command.Usagef("--insecure is to be said each time, and so belongs in no profile")
 	}
 	p.fingerprint = string(key)
 	if p.ca, err = absolute(r.ca); err != nil {
@@ -96,8 +123,19 @@ func (c *call) keepFlags(p *profile) error {
 			return err
 		}
 	}
-	if c.stands("identity", onLine) {
+	return c.keepSecrets(p)
+}
+
+// keepSecrets adds where the secret is that logs in.
+func (c *call) keepSecrets(p *profile) (err error) {
+	identity, password := c.stands("identity", onLine), c.stands("password-file", onLine)
+	switch {
+	case identity && password:
+		return errTwoSecrets()
+	case identity:
 		p.identity, err = absolute(c.String("identity"))
+	case password:
+		p.passwordFile, err = absolute(c.String("password-file"))
 	}
 	return err
 }

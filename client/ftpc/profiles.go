@@ -19,12 +19,13 @@ import (
 //
 //	work ftpds://me@host/dir fingerprint=SHA256:... identity="/home/me/a key"
 type profile struct {
-	name        string
-	on          server
-	dir         string // a path on the server; empty is the served directory
-	ca          string // as the flags of these names; empty where there is none
-	fingerprint string
-	identity    string
+	name         string
+	on           server
+	dir          string // a path on the server; empty is the served directory
+	ca           string // as the flags of these names; empty where there is none
+	fingerprint  string
+	identity     string
+	passwordFile string
 }
 
 // profiles are those of the user, in the order of the file.
@@ -159,6 +160,8 @@ func newProfile(name, given string) (profile, error) {
 	switch {
 	case err != nil:
 		return profile{}, err
+	case maySaySecret(given) && !isURL(given):
+		return profile{}, secretIn("URL")
 	case t.server.address == "":
 		usage := command.Usagef("%s names no server", given)
 		usage.Hint = "the directory of a profile is " + secureScheme + "[USER@]HOST[:PORT]/[DIR]"
@@ -179,7 +182,7 @@ func (p *profile) reliance() reliance {
 
 // options are what a profile has besides its URL, by name.
 func (p *profile) options() []option {
-	return []option{{"ca", &p.ca}, {"fingerprint", &p.fingerprint}, {"identity", &p.identity}}
+	return []option{{"ca", &p.ca}, {"fingerprint", &p.fingerprint}, {"identity", &p.identity}, {"password-file", &p.passwordFile}}
 }
 
 type option struct {

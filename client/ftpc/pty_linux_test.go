@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -370,6 +371,26 @@ func TestBarGivesWayToOutput(t *testing.T) {
 	if objects != 2 {
 		t.Errorf("%d objects", objects)
 	}
+}
+
+// So do the lines of --verbose, in which names are escaped.
+func TestBarBesideVerbose(t *testing.T) {
+	root, address := serveTemp(t)
+	names := []string{"tree/a", "tree/b", "tree/c\x1b[2J", "tree/d"}
+	check(t, os.Mkdir(filepath.Join(root, "tree"), 0o777))
+	for i, name := range names { // one comes after the other, while the bar is to be seen
+		check(t, os.WriteFile(filepath.Join(root, name), make([]byte, (i+1)<<19), 0o666))
+	}
+	check(t, os.Symlink("a", filepath.Join(root, "tree/l")))
+	term := openTerminal(t)
+	check(t, term.command(address, "get", "-rv", "--bwlimit", "8M", "tree", "copy").Run())
+	lines := term.screen()
+	if len(lines) < 5 {
+		t.Fatalf("the screen shows %q", lines)
+	}
+	slices.Sort(lines[:5]) // they are got at once
+	wantScreen(t, lines, `^tree/a -> copy/a$`, `^tree/b -> copy/b$`, `^tree/c\\x1b\[2J -> copy/c\\x1b\[2J$`, `^tree/d -> copy/d$`,
+		`^tree/l skipped: symlink$`, `^4/4 files  100% \|█+\|`, `^ftpc: get: 1 symbolic link was skipped$`)
 }
 
 // Names from the server are escaped where a terminal would obey them.

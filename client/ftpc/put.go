@@ -23,6 +23,7 @@ func putCommand(out *console) *cli.Command {
 		Description: "\"put a\" stores a, \"put dir/a\" stores a too, \"put a b/c\" stores b/c and makes b if it is\n" +
 			"missing, \"put - a\" stores standard input. Several files need -d REMOTE_DIR. -r copies a\n" +
 			"directory as cp -r does: into REMOTE/name where REMOTE exists, as REMOTE where it does not.\n" +
+			"It copies all of it, also what is there already: \"ftpc mirror\" copies only what differs.\n" +
 			"--create-only replaces nothing, --if-etag only the version of which \"ftpc stat --json\" told.",
 		Flags: []cli.Flag{
 			toggle("recursive", "r", "put directories with all they hold"),
@@ -32,6 +33,7 @@ func putCommand(out *console) *cli.Command {
 			&cli.StringFlag{Name: "if-etag", Usage: "replace only the file that has this `ETAG`"},
 			linksFlag(),
 			bwlimitFlag(),
+			verboseFlag(),
 			jsonFlag(),
 		},
 		Action: action(out, runPut),

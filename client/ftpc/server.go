@@ -113,7 +113,7 @@ func parseServer(value string) (server, error) {
 	case t.server.address == "":
 		err = badAddress(value)
 	case t.path != "":
-		err = command.Usagef("%s names a path, not only a server", value)
+		err = command.Usagef("the URL of %s names a path, not only a server", t.server.address)
 	}
 	return t.server, err
 }
@@ -124,7 +124,7 @@ func parseAuthority(authority string, secure, empty bool) (server, error) {
 	s := server{secure: secure}
 	if user, host, ok := cutLast(authority, "@"); ok {
 		if strings.Contains(user, ":") {
-			return server{}, command.Usagef("a password does not belong in a URL")
+			return server{}, secretIn("URL")
 		}
 		name, err := url.PathUnescape(user)
 		if err != nil {
@@ -163,7 +163,16 @@ func notIP(s string) bool {
 	return err != nil
 }
 
+// badAddress shows what cannot be an address. What is behind its colon and no number may be a
+// password.
 func badAddress(s string) error {
+	if maySaySecret(s) {
+		return secretIn("server address")
+	}
+	host, port, _ := strings.Cut(s, ":")
+	if strings.Trim(port, "0123456789:") != "" && !strings.HasPrefix(s, "[") {
+		s = host + ":..."
+	}
 	usage := command.Usagef("%q is no server address", s)
 	usage.Hint = "an address is HOST:PORT, such as " + defaultServer
 	return usage

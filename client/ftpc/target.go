@@ -30,12 +30,17 @@ func parseTarget(argument string) (target, error) {
 	}
 	authority, escaped, hasPath := strings.Cut(rest, "/")
 	on, err := parseAuthority(authority, secure, hasPath)
+	var plain string
+	if err == nil {
+		if plain, err = url.PathUnescape(escaped); err != nil {
+			err = command.Usagef("%s: %v", argument, err)
+		}
+	}
+	if err != nil && maySaySecret(rest) { // a slash in a password ends what is before the path
+		err = secretIn("URL")
+	}
 	if err != nil {
 		return target{}, err
-	}
-	plain, err := url.PathUnescape(escaped)
-	if err != nil {
-		return target{}, command.Usagef("%s: %v", argument, err)
 	}
 	return target{given: argument, server: on, path: plain, pattern: urlPattern(escaped)}, nil
 }

@@ -164,7 +164,24 @@ func (t *transfer) addTree(s client.Summary) {
 }
 
 func (t *transfer) print(event client.FileEvent) {
-	if t.json {
+	switch {
+	case t.json:
 		t.call.printTransfer(event)
+	case t.call.Bool("verbose") && event.Err == nil:
+		t.call.tell(event)
 	}
+}
+
+// tell prints the line of a file for people.
+func (c *call) tell(event client.FileEvent) {
+	from, to := event.Remote, event.Local
+	if c.source(event) == event.Local {
+		from, to = to, from
+	}
+	if event.Skipped != "" {
+		c.out.printf("%s skipped: %s\n", c.out.name(from), event.Skipped)
+	} else {
+		c.out.printf("%s -> %s\n", c.out.name(from), c.out.name(to))
+	}
+	c.out.flush() // somebody looks on
 }

@@ -182,8 +182,11 @@ func ownFileError(file string, err error) error {
 		return nil
 	}
 	hint := ""
-	if errors.Is(err, ownfile.ErrOpen) {
+	switch {
+	case errors.Is(err, ownfile.ErrOpen):
 		hint = "chmod go-w " + visible(file)
+	case errors.Is(err, ownfile.ErrForeign):
+		hint = "where you trust what is in it, make it your own with chown"
 	}
 	return &failure{name: file, hint: hint, err: &client.LocalError{Op: "read", Path: file, Err: err}}
 }

@@ -173,6 +173,9 @@ func (a *arranger) line(program string) []string {
 	if a.command != nil || len(a.app.Commands) == 0 {
 		line = append(line, "--")
 	}
+	if slices.Contains(line, "--help") {
+		return line // the library would look for help about the first argument
+	}
 	return append(line, a.arguments...)
 }
 

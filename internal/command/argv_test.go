@@ -54,6 +54,9 @@ func TestArrange(t *testing.T) {
 		{"same flag under two names", "ls -l --long", "prog ls --long --long --"},
 		{"help as a command", "help ls", "prog ls --help --"},
 		{"help before the command", "--help ls", "prog ls --help --"},
+		{"help behind an argument", "get a --help", "prog get --help --"},
+		{"help with arguments", "help get a b", "prog get --help --"},
+		{"a value that says help", "ls -d --help a", "prog ls --dir=--help -- a"},
 		{"help alone", "help", "prog --help"},
 		{"short help where free", "get -h", "prog get --help --"},
 		{"short help where taken", "ls -h", "prog ls --human --"},
@@ -143,7 +146,7 @@ func TestRunReadsFlagsInAnyPlace(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, args := range []string{"prog --help", "prog ls --help", "prog help ls"} {
+	for _, args := range []string{"prog --help", "prog ls --help", "prog help ls", "prog help ls a", "prog ls a --help"} {
 		var out strings.Builder
 		app := testApp(nil)
 		app.Writer = &out

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,9 +14,13 @@ import (
 	"time"
 )
 
-// ErrOpen is that others than the owner may write to a file, and so could name a server
-// of theirs in it.
-var ErrOpen = errors.New("others than its owner may write to it")
+// Whoever may write to a file could name a server of theirs in it.
+var (
+	// ErrOpen is that others than the owner may.
+	ErrOpen = errors.New("others than its owner may write to it")
+	// ErrForeign is that the owner is neither this user nor root.
+	ErrForeign = errors.New("it belongs to another user")
+)
 
 // Path returns where a program keeps a file of that name: in a directory of its own below
 // the user's directory of settings ($XDG_CONFIG_HOME or ~/.config on Linux).
@@ -28,18 +33,31 @@ func Path(program, name string) (string, error) {
 }
 
 // Read returns what is in a file; nothing where there is none. The error is an
-// *fs.PathError, which may match ErrOpen.
+// *fs.PathError, which may match ErrOpen or ErrForeign.
 func Read(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	case err != nil:
-		return nil, err
-	case info.Mode()&0o022 != 0 && runtime.GOOS != "windows": // which shows no such bits
-		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrOpen}
 	}
-	return os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	if err := check(f); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return io.ReadAll(f)
+}
+
+func check(f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.Mode()&0o022 != 0 && runtime.GOOS != "windows": // which shows no such bits
+		return ErrOpen
+	}
+	return CheckOwner(info)
 }
 
 const (

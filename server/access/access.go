@@ -21,6 +21,7 @@ import (
 // Options are what a Gate is told.
 type Options struct {
 	File      string              // the users file; required
+	Owner     int                 // by number, of whom it may be besides root and the user of the process
 	Anonymous session.Permissions // of who has not logged in; 0 is that everybody must
 	Root      storage.Storage     // what the anonymous see
 	// Home returns the storage of a user's home, and what gives it back. It may
@@ -78,7 +79,7 @@ func New(options Options) (*Gate, error) {
 // Reload reads the users file again. Whoever is logged in as a user that is gone or has
 // changed is logged out. A file that cannot be read or understood changes nothing.
 func (g *Gate) Reload() error {
-	list, err := ReadUsers(g.options.File)
+	list, err := readTrusted(g.options.File, g.options.Owner)
 	if err != nil {
 		return err
 	}

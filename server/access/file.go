@@ -10,21 +10,51 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"ftpd/internal/ownfile"
 )
 
-// ErrExposed is a users file that others can read or write.
-var ErrExposed = errors.New("the users file is open to others than its owner")
+// A users file that others may have written lets in whom they want.
+var (
+	// ErrExposed is one that others can read or write.
+	ErrExposed = errors.New("the users file is open to others than its owner")
+	// ErrForeign is one whose owner is neither root nor who the server runs or goes on as.
+	ErrForeign = errors.New("the users file belongs to another user than root and the server's")
+)
 
 // maxFile bounds the users file, in bytes: some 100,000 users.
 const maxFile = 64 << 20
 
-// ReadUsers returns the users of a file. Its errors name the file.
+// ReadUsers returns the users of a file, whoever owns it: root keeps those of a server that
+// runs as another user. Its errors name the file.
 func ReadUsers(name string) ([]User, error) {
+	return openUsers(name, func(fs.FileInfo) error { return nil })
+}
+
+// readTrusted is ReadUsers for a server, which believes root, its own user and owner.
+func readTrusted(name string, owner int) ([]User, error) {
+	return openUsers(name, func(info fs.FileInfo) error {
+		if ownfile.CheckOwner(info, owner) != nil {
+			return fmt.Errorf("%s: %w: chown it", name, ErrForeign)
+		}
+		return nil
+	})
+}
+
+// openUsers reads the file that check has looked at, whatever its name comes to lead to.
+func openUsers(name string, check func(fs.FileInfo) error) ([]User, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err == nil {
+		err = check(info)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return readUsers(f)
 }
 

@@ -95,6 +95,32 @@ func TestExposedUsersFile(t *testing.T) {
 	}
 }
 
+// TestForeignUsersFile: a server does not let in whom somebody else names. Root may keep the
+// file of a server that runs as another user.
+func TestForeignUsersFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const other = 4711
+	name := filepath.Join(t.TempDir(), "users")
+	same := func([]User) ([]User, error) { return []User{{Name: "a"}}, nil }
+	if err := ChangeUsers(name, same); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(name, other, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{File: name}); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), name) {
+		t.Errorf("%v", err)
+	}
+	if err := ChangeUsers(name, same); err != nil {
+		t.Errorf("root keeps it: %v", err)
+	}
+	if _, err := New(Options{File: name, Owner: other}); err != nil {
+		t.Errorf("the server goes on as the owner: %v", err)
+	}
+}
+
 // TestChangesAtOnce loses none, and whoever reads meanwhile finds a whole file.
 func TestChangesAtOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "users")

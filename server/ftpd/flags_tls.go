@@ -21,8 +21,9 @@ func tlsFlags() []cli.Flag {
 	}
 }
 
-// identityOf returns what the server shows; nil where it is to be plain.
-func identityOf(c *cli.Context) (*identity.Identity, error) {
+// identityOf returns what the server shows; nil where it is to be plain. owner is, by number,
+// whose the key may be besides root's and this user's.
+func identityOf(c *cli.Context, owner int) (*identity.Identity, error) {
 	certificate, key := c.String("cert"), c.String("key")
 	switch {
 	case !c.Bool("tls") && (certificate != "" || key != ""):
@@ -32,24 +33,29 @@ func identityOf(c *cli.Context) (*identity.Identity, error) {
 	case (certificate == "") != (key == ""):
 		return nil, wrong(c, "cert", "--cert and --key belong together")
 	}
-	id, err := loadIdentity(c, certificate, key)
-	if errors.Is(err, identity.ErrReadable) {
+	id, err := loadIdentity(c, certificate, key, owner)
+	switch {
+	case errors.Is(err, identity.ErrReadable):
 		usage := wrong(c, "key", "%v", err)
 		usage.Hint = "chmod o-rwx takes that away"
+		return nil, usage
+	case errors.Is(err, identity.ErrForeign):
+		usage := wrong(c, "key", "%v", err)
+		usage.Hint = "chown it to root, or to the user that the server runs as"
 		return nil, usage
 	}
 	return id, err
 }
 
-func loadIdentity(c *cli.Context, certificate, key string) (*identity.Identity, error) {
+func loadIdentity(c *cli.Context, certificate, key string, owner int) (*identity.Identity, error) {
 	if certificate != "" {
-		return identity.Load(certificate, key)
+		return identity.Load(certificate, key, owner)
 	}
 	dir, err := stateDir(c)
 	if err != nil {
 		return nil, err
 	}
-	return identity.Own(dir)
+	return identity.Own(dir, owner)
 }
 
 // stateDir is where the server keeps what it has made for itself: where systemd.exec(5)

@@ -79,6 +79,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if plan.User != nil {
+		config.UsersOwner = plan.User.UID
+	}
 	service, err := newService(&config)
 	if err != nil {
 		return err
@@ -88,7 +91,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if config.Logger, err = newLogger(c, logs); err != nil {
 		return err
 	}
-	if config.Identity, err = identityOf(c); err != nil {
+	if config.Identity, err = identityOf(c, config.UsersOwner); err != nil {
 		return err
 	}
 	s, err := server.New(config)
@@ -96,7 +99,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return service.wrongAddress(c, err)
 	}
 	if err != nil {
-		return hintOfHomes(err)
+		return hintOfHomes(hintOfAddress(err))
 	}
 	if err := enter(plan, config); err != nil {
 		return err // the process ends, and with it what it has open

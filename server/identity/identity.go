@@ -14,30 +14,40 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"ftpd/internal/ownfile"
 )
 
-// ErrReadable is that others than the owner and the group may read a key.
-var ErrReadable = errors.New("others may read this key, and so be this server")
+// A key that others can have is not used.
+var (
+	// ErrReadable is that others than the owner and the group may read a key.
+	ErrReadable = errors.New("others may read this key, and so be this server")
+	// ErrForeign is that its owner is neither root nor who the server runs or goes on as.
+	ErrForeign = errors.New("this key belongs to another user, who may be this server")
+)
 
 // Identity is a certificate that can be read again while it is in use. All methods are
 // safe for concurrent use.
 type Identity struct {
 	certificate string // the files
 	key         string
-	own         bool // made by the server, and replaced by nobody
+	owners      []int // besides root and this user, who may have the key
+	own         bool  // made by the server, and replaced by nobody
 	current     atomic.Pointer[tls.Certificate]
 }
 
 // Load reads a certificate, with those that vouch for it behind it, and its key: PEM files.
-// A key that others may read is ErrReadable.
-func Load(certificate, key string) (*Identity, error) {
-	id := &Identity{certificate: certificate, key: key}
+// A key that others may read is ErrReadable. One of another user than root, that of the
+// process and owners, by number, is ErrForeign.
+func Load(certificate, key string, owners ...int) (*Identity, error) {
+	id := &Identity{certificate: certificate, key: key, owners: owners}
 	return id, id.Reload()
 }
 
@@ -58,19 +68,39 @@ func (id *Identity) Reload() error {
 	if id.own {
 		return nil
 	}
-	info, err := os.Stat(id.key)
+	secret, err := id.readKey()
 	if err != nil {
 		return err
 	}
-	if info.Mode().Perm()&0o007 != 0 {
-		return fmt.Errorf("%s: %w", id.key, ErrReadable)
+	public, err := os.ReadFile(id.certificate)
+	if err != nil {
+		return err
 	}
-	pair, err := tls.LoadX509KeyPair(id.certificate, id.key)
+	pair, err := tls.X509KeyPair(public, secret)
 	if err != nil {
 		return fmt.Errorf("%s and %s: %w", id.certificate, id.key, err)
 	}
 	id.current.Store(&pair)
 	return nil
+}
+
+// readKey reads the key that it has looked at, whatever its name comes to lead to.
+func (id *Identity) readKey() ([]byte, error) {
+	f, err := os.Open(id.key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode().Perm()&0o007 != 0:
+		return nil, fmt.Errorf("%s: %w", id.key, ErrReadable)
+	case ownfile.CheckOwner(info, id.owners...) != nil:
+		return nil, fmt.Errorf("%s: %w", id.key, ErrForeign)
+	}
+	return io.ReadAll(f)
 }
 
 // Config returns a configuration that always shows the current certificate.
@@ -97,7 +127,8 @@ const (
 // Own loads the identity that is kept in a directory, and makes it where there is none: an
 // ECDSA key (P-256) and a certificate that it signs itself and that is valid for a hundred
 // years, for clients know it by the key. A missing directory is made, for its owner alone.
-func Own(directory string) (*Identity, error) {
+// owners are those of Load.
+func Own(directory string, owners ...int) (*Identity, error) {
 	certificate, key := filepath.Join(directory, ownCertificate), filepath.Join(directory, ownKey)
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, err
@@ -107,7 +138,7 @@ func Own(directory string) (*Identity, error) {
 			return nil, fmt.Errorf("make an identity in %s: %w", directory, err)
 		}
 	}
-	id, err := Load(certificate, key)
+	id, err := Load(certificate, key, owners...)
 	if err == nil {
 		id.own = true
 	}

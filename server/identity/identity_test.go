@@ -74,3 +74,32 @@ func TestReloadRefuses(t *testing.T) {
 		t.Error("files that are not there were loaded")
 	}
 }
+
+// A key of somebody else could be theirs to show, too. Who the server goes on as may have it.
+func TestForeignKey(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const other = 4711
+	dir := t.TempDir()
+	id, err := Own(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(id.key, other, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Own(dir); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), id.key) {
+		t.Errorf("%v", err)
+	}
+	if _, err := Load(id.certificate, id.key, other+1); !errors.Is(err, ErrForeign) {
+		t.Errorf("%v", err)
+	}
+	again, err := Own(dir, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Fingerprint() != id.Fingerprint() {
+		t.Error("it is another identity")
+	}
+}

@@ -30,6 +30,7 @@ const patience = 2 * time.Second
 // only if no change was under way when it began, and none has begun until it ended.
 type account struct {
 	count  func(context.Context) (local.Amount, int, error)
+	left   func() local.Amount // of what is stored, that of interrupted uploads; waits for nothing
 	logger *slog.Logger
 	now    func() time.Time
 	counts chan struct{} // shared by all homes
@@ -55,7 +56,7 @@ type account struct {
 var _ local.Account = (*account)(nil)
 
 func newAccount(quota Quota, counts chan struct{}) *account {
-	a := &account{quota: quota, counts: counts, now: time.Now}
+	a := &account{quota: quota, counts: counts, now: time.Now, left: func() local.Amount { return local.Amount{} }}
 	a.context, a.cancel = context.WithCancel(context.Background())
 	return a
 }

@@ -37,7 +37,7 @@ func (m *home) start(root *os.Root, options local.Options) {
 	if m.store, m.err = local.OpenRoot(root, options); m.err != nil {
 		return
 	}
-	m.account.count, m.account.logger = m.store.Usage, options.Logger
+	m.account.count, m.account.left, m.account.logger = m.store.Usage, m.store.Left, options.Logger
 	if m.err = m.account.open(); m.err != nil {
 		_ = m.store.Close() // the first error is the one to tell
 		m.store = nil

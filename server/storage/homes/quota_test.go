@@ -215,6 +215,13 @@ func TestQuotaOfWhatIsLeft(t *testing.T) {
 	leave("f")
 	q.want(60, 1)
 	wantError(t, "41 more", ways["staged"](q, "g", 41), storage.ErrQuota)
+	says := func(want string) {
+		t.Helper()
+		if err := ways["staged"](q, "g", 101); !strings.HasSuffix(fmt.Sprint(err), want) {
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+	says("60 bytes of 100 bytes are stored, 60 bytes of that left of interrupted uploads for a while, and this takes 101 bytes more")
 	check(t, ways["staged"](q, "g", 40))
 	_, err := q.Create("f", o)
 	wantError(t, "go on without room", err, storage.ErrQuota)
@@ -227,8 +234,10 @@ func TestQuotaOfWhatIsLeft(t *testing.T) {
 	if digests, _ := st.Marked(); len(digests) != 2 {
 		t.Errorf("%d blocks are there", len(digests))
 	}
+	says("0 bytes of 100 bytes are stored, 90 bytes more are on their way, and this takes 101 bytes more")
 	check(t, st.Abort())
 	q.want(0, 0)
+	says("0 bytes of 100 bytes are stored, and this takes 101 bytes more")
 
 	// There is no room for a part beside the file that it is to replace.
 	check(t, ways["staged"](q, "f", 90))

@@ -32,14 +32,23 @@ func (a *account) room(held, lent local.Amount) error {
 }
 
 func (a *account) refuseFiles() error {
-	return fmt.Errorf("%w: %d of %d files and directories are stored%s", storage.ErrQuota,
-		a.stored.Files, a.quota.Files, coming(a.held.Files-a.lent.Files, fmt.Sprint))
+	return fmt.Errorf("%w: %d of %d files and directories are stored%s%s", storage.ErrQuota,
+		a.stored.Files, a.quota.Files, kept(a.left().Files, fmt.Sprint), coming(a.held.Files-a.lent.Files, fmt.Sprint))
 }
 
 func (a *account) refuseBytes(wanted, held int64) error {
 	units := unitsOf(a.quota.Bytes)
-	return fmt.Errorf("%w: %s of %s are stored%s, and this takes %s more", storage.ErrQuota,
-		units.size(a.stored.Bytes), units.size(a.quota.Bytes), coming(held, func(n ...any) string { return units.size(n[0].(int64)) }), units.size(wanted))
+	format := func(n ...any) string { return units.size(n[0].(int64)) }
+	return fmt.Errorf("%w: %s of %s are stored%s%s, and this takes %s more", storage.ErrQuota,
+		units.size(a.stored.Bytes), units.size(a.quota.Bytes), kept(a.left().Bytes, format), coming(held, format), units.size(wanted))
+}
+
+// kept tells of what is stored and in no listing.
+func kept(left int64, format func(...any) string) string {
+	if left <= 0 {
+		return ""
+	}
+	return ", " + format(left) + " of that left of interrupted uploads for a while"
 }
 
 // coming tells of what is in the making.

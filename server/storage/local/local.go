@@ -85,6 +85,8 @@ type Store struct {
 	charged  map[string]struct{}      // those of claimed that there is a reservation for
 	closed   bool
 
+	left leftovers // where there is an account
+
 	takeoverWait time.Duration
 	sweeping     sync.WaitGroup
 	done         chan struct{} // closed by Close

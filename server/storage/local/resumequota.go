@@ -2,10 +2,34 @@
 
 package local
 
-import "golang.org/x/sys/unix"
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
 
 // What is left of an upload counts like a file that is stored, its journal not. While an
 // upload goes on with it, there is a reservation for it instead.
+
+// leftovers is how much is left of uploads that nobody goes on with: it is told to who is
+// refused, for no listing shows it. Where it changes while it is counted it may be wrong until it is
+// counted anew.
+type leftovers struct{ bytes, files atomic.Int64 }
+
+func (l *leftovers) set(a Amount) {
+	l.bytes.Store(a.Bytes)
+	l.files.Store(a.Files)
+}
+
+func (l *leftovers) add(a Amount) {
+	l.bytes.Add(a.Bytes)
+	l.files.Add(a.Files)
+}
+
+// Left returns how much of what is stored is left of uploads. It waits for nothing.
+func (s *Store) Left() Amount {
+	return Amount{max(0, s.left.bytes.Load()), max(0, s.left.files.Load())}
+}
 
 // left describes what is left from before, if there is a quota that it counts for.
 func (st *staging) left() Amount {
@@ -33,6 +57,7 @@ func (st *staging) takeOver(left Amount) {
 	s.mu.Unlock()
 	begun := Amount{}.Minus(left)
 	account.End(begun, begun, Amount{})
+	s.left.add(begun)
 }
 
 // takeRest makes the reservation that of the whole file.
@@ -57,6 +82,7 @@ func (st *staging) countLeft() error {
 		s.mu.Lock()
 		delete(s.charged, st.home.name)
 		s.mu.Unlock()
+		s.left.add(Amount{size, 1})
 		return nil
 	})
 }
@@ -68,5 +94,10 @@ func (s *Store) removeLeft(dirfd int, name string) error {
 	if s.options.Account != nil {
 		stat, _ = lstat(dirfd, name) // where that fails, there is nothing to remove
 	}
-	return s.change(Amount{}.Minus(amountOf(&stat)), func() error { return removeEntry(dirfd, name, false) })
+	gone := Amount{}.Minus(amountOf(&stat))
+	err := s.change(gone, func() error { return removeEntry(dirfd, name, false) })
+	if err == nil {
+		s.left.add(gone)
+	}
+	return err
 }

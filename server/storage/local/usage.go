@@ -39,6 +39,7 @@ func (s *Store) Usage(ctx context.Context) (used Amount, skipped int, err error)
 
 // usageOfLeft counts what is left of uploads.
 func (s *Store) usageOfLeft() (used Amount) {
+	defer func() { s.left.set(used) }()
 	home, err := s.openResume(false)
 	if err != nil {
 		return used // nothing is left of any

@@ -18,6 +18,7 @@ func TestCostOfRecords(t *testing.T) {
 		{"the beginning of a record", 16 << 10, 100, 100},
 		{"small records", 40_000, 20_000, 20_000},
 		{"a flood of key updates", MediumBuffer, 1, math.MaxInt},
+		{"and with bytes that fill two records nearly", MediumBuffer, 31_000, math.MaxInt},
 		{"and with some bytes among them", MediumBuffer, 20_000, math.MaxInt},
 	} {
 		s := &secure{fetched: c.fetched}

@@ -50,7 +50,7 @@ func (l *Loop) read(c *Conn) {
 			c.session.Received(l.now, 0)
 			return
 		case err != nil:
-			l.broken(c, endOf(err))
+			l.broken(c, err)
 			return
 		case n == 0:
 			c.eof = true
@@ -166,9 +166,11 @@ func (l *Loop) flush(c *Conn) bool {
 	return err == nil
 }
 
-// broken ends a connection that cannot be read any more. An alert is still told.
-func (l *Loop) broken(c *Conn, reason Reason) {
-	if reason != ReasonTLS {
+// broken ends a connection that cannot be read any more. An alert is still told, unless
+// the peer takes nothing.
+func (l *Loop) broken(c *Conn, err error) {
+	reason := endOf(err)
+	if reason != ReasonTLS || errors.Is(err, errAnswers) {
 		c.Abort(reason)
 		return
 	}

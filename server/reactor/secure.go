@@ -138,7 +138,7 @@ func (t *secure) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Flush writes what is sealed.
+// Flush writes what is sealed, which is movement where the session has made it.
 func (t *secure) Flush() error {
 	t.wire.mu.Lock() // of a handshake
 	defer t.wire.mu.Unlock()
@@ -148,6 +148,9 @@ func (t *secure) Flush() error {
 			return err
 		}
 		t.wire.out = t.wire.out[n:]
+		if loop := t.conn.loop; t.sealed != nil {
+			t.conn.moved = loop.now.Sub(loop.epoch)
+		}
 	}
 	t.wire.out, t.answers = nil, 0
 	if t.sealed != nil {

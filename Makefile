@@ -14,6 +14,7 @@ BENCHDIR    ?= docs/benchmarks
 IOFLAGS     ?=
 SOAKFLAGS   ?=
 IDLE        ?= 1000,10000
+LOGINS      ?= 300
 
 LINT_VERSION := v2.15.0
 LINT         := $(BIN)/tools/$(LINT_VERSION)/golangci-lint
@@ -162,6 +163,11 @@ bench-stat: build ## how soon a stat is answered beside downloads, a slow disk a
 bench-idle: build ## the server's memory for IDLE (1000,10000) idle connections
 	@cd bench && go build -o ../$(BIN)/service ./service
 	@$(BIN)/service -bin $(BIN) -idle $(IDLE)
+
+.PHONY: bench-login
+bench-login: build ## whether the time of LOGINS (300) failing logins of each sort tells who is a user, and what a flood of them does
+	@cd bench && go build -o ../$(BIN)/service ./service
+	@$(BIN)/service -bin $(BIN) -login $(LOGINS)
 
 .PHONY: iomodels
 iomodels: ## measure every I/O model within ten minutes, or IOFLAGS=-quick in one, into bin/io-models

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 )
 
 // alpn names the protocol inside TLS (RFC 7301), so that no server of another one
@@ -67,31 +68,91 @@ func (e *TLSError) Unwrap() error { return e.Err }
 func (e *TLSError) Is(target error) bool { return target == ErrTLS }
 
 // secureConn is a connection inside TLS. Close ends it at once: the alert that a
-// tls.Conn sends then could wait seconds for a server that takes nothing.
-type secureConn struct{ *tls.Conn }
+// tls.Conn sends then could wait seconds for a server that takes nothing. One goroutine
+// writes at a time.
+type secureConn struct {
+	*tls.Conn
+	below *recordConn
+}
 
 func (c *secureConn) Close() error { return c.NetConn().Close() }
 
-// readAhead is how many bytes are read below TLS at once. crypto/tls itself reads one record
-// of 16 KiB with each system call; in pieces of 128 KiB the client needs a sixth less processor
-// time for a get. To gather what is written saves nothing measurable.
-const readAhead = 128 << 10
+// Write sends the records of b together.
+func (c *secureConn) Write(b []byte) (int, error) {
+	c.below.gather()
+	n, err := c.Conn.Write(b)
+	if flushed := c.below.flush(); err == nil {
+		err = flushed
+	}
+	return n, err
+}
 
-// aheadConn reads ahead.
-type aheadConn struct {
+// atOnce is how many bytes are read and written below TLS at once. crypto/tls itself reads and
+// writes one record of 16 KiB with each system call; in pieces of 128 KiB the client needs a sixth
+// less processor time for a get, and as much less for a put.
+const atOnce = 128 << 10
+
+// recordConn is what crypto/tls reads from and writes to.
+type recordConn struct {
 	net.Conn
 	in *bufio.Reader
+
+	mu        sync.Mutex // crypto/tls may answer a record while another goroutine writes
+	out       []byte
+	gathering bool
+}
+
+func newRecordConn(raw net.Conn) *recordConn {
+	return &recordConn{Conn: raw, in: bufio.NewReaderSize(raw, atOnce), out: make([]byte, 0, atOnce)}
 }
 
 // NetConn returns the connection that is read from.
-func (c *aheadConn) NetConn() net.Conn { return c.Conn }
+func (c *recordConn) NetConn() net.Conn { return c.Conn }
 
-func (c *aheadConn) Read(b []byte) (int, error) { return c.in.Read(b) }
+func (c *recordConn) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+// Write writes b, or holds it back for others to come.
+func (c *recordConn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out)+len(b) > cap(c.out) || !c.gathering {
+		if err := c.empty(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b) > cap(c.out) || !c.gathering {
+		return c.Conn.Write(b)
+	}
+	c.out = append(c.out, b...)
+	return len(b), nil
+}
+
+func (c *recordConn) gather() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = true
+}
+
+func (c *recordConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = false
+	return c.empty()
+}
+
+func (c *recordConn) empty() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
 
 // secure puts a connection into TLS. Where it fails, the connection is closed by the caller.
 func secure(ctx context.Context, raw net.Conn, address string, config *tls.Config) (net.Conn, error) {
-	below := &aheadConn{Conn: raw, in: bufio.NewReaderSize(raw, readAhead)}
-	conn := &secureConn{tls.Client(below, secureConfig(config, address))}
+	below := newRecordConn(raw)
+	conn := &secureConn{tls.Client(below, secureConfig(config, address)), below}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, handshakeError(address, err)
 	}

@@ -9,7 +9,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"io"
 	"math/big"
+	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +70,50 @@ func TestSecure(t *testing.T) {
 	}
 	if r, err := c.Put(limit(t), "b", bytes.NewReader(content), nil); err != nil || r.Digest != treeOf(content) {
 		t.Error(err)
+	}
+}
+
+// writeCounter counts what is written, and how often.
+type writeCounter struct {
+	net.Conn
+	writes, bytes int
+}
+
+func (c *writeCounter) Write(b []byte) (int, error) {
+	c.writes++
+	c.bytes += len(b)
+	return c.Conn.Write(b)
+}
+
+// The records of one Write leave together, and nothing waits behind its end.
+func TestRecordsLeaveTogether(t *testing.T) {
+	own, pool := identity(t, "peer")
+	near, far := net.Pipe()
+	defer near.Close()
+	received := make(chan []byte, 1)
+	go func() {
+		server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{own}, NextProtos: []string{alpn}})
+		got, _ := io.ReadAll(server) // what is missing shows in its length
+		received <- got
+	}()
+	raw := &writeCounter{Conn: near}
+	conn, err := secure(limit(t), raw, "peer:1", &tls.Config{RootCAs: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := bytesOf(protocol.BlockSize + 7)
+	raw.writes, raw.bytes = 0, 0
+	for _, b := range [][]byte{content, content[:5]} {
+		if n, err := conn.Write(b); n != len(b) || err != nil {
+			t.Fatalf("%d of %d bytes, %v", n, len(b), err)
+		}
+	}
+	if most := raw.bytes/atOnce + 3; raw.writes > most || raw.bytes < len(content) {
+		t.Errorf("%d bytes in %d writes, more than %d", raw.bytes, raw.writes, most)
+	}
+	near.Close()
+	if got, want := <-received, slices.Concat(content, content[:5]); !bytes.Equal(got, want) {
+		t.Errorf("received %d bytes of %d", len(got), len(want))
 	}
 }
 

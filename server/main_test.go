@@ -341,7 +341,7 @@ func TestCommandLine(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{"other machines", "", []string{"--listen", "0.0.0.0:0"}, 2, []string{"ftpd: --listen: 0.0.0.0:0", "--tls and --users", "--insecure"}},
+		{"other machines", "", []string{"--listen", "0.0.0.0:0"}, 2, []string{"ftpd: --listen: 0.0.0.0:0", "--tls", "--users FILE", "--insecure"}},
 		{"all addresses", "", []string{"--listen", ":0"}, 2, []string{"[::]:0", "--insecure"}},
 		{"no such root", "", []string{"--root", "/does/not/exist"}, 1, []string{"/does/not/exist", "no such"}},
 		{"root is a file", "", []string{"--root", ftpd}, 1, []string{ftpd, "directory"}},

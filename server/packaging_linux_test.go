@@ -244,7 +244,7 @@ func TestContainer(t *testing.T) {
 		}
 	}
 	const password = "correct horse battery staple"
-	if err := os.WriteFile(image+"/password", []byte(password), 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(image+"/password", []byte(password), 0o600), os.Chown(image+"/password", user, user)); err != nil {
 		t.Fatal(err)
 	}
 	inside := func(variables []string, line ...string) *exec.Cmd {

@@ -101,7 +101,7 @@ func TestUntakenKeyUpdates(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the end", func() bool { return strings.Contains(log.String(), `reason="tls error"`) })
+	eventually(t, "the end", func() bool { return strings.Contains(log.String(), "takes no answer") })
 	<-over
 }
 

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 
 	"ftpd/protocol"
 	"ftpd/selector"
@@ -29,7 +30,7 @@ import (
 
 // ErrInsecure is returned by New for an address that other machines reach, unless the
 // server has TLS and users, and lets nobody else change anything.
-var ErrInsecure = errors.New("anyone who reaches this address could change the served files, or read what passes; give the server --tls and --users, use a loopback address, or allow it with --insecure")
+var ErrInsecure = errors.New("other machines reach this address")
 
 // ErrAddress is returned by New for a text that is no address to listen on,
 // whatever the machine.
@@ -156,8 +157,9 @@ func resolve(config Config) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	if !address.Addr().IsLoopback() && !config.Insecure && !guarded(config) {
-		return netip.AddrPort{}, fmt.Errorf("%s: %w", address, ErrInsecure)
+	if open := dangers(config); !address.Addr().IsLoopback() && !config.Insecure && len(open) > 0 {
+		return netip.AddrPort{}, fmt.Errorf("%s: %w: %s; do that, use a loopback address such as 127.0.0.1, or allow it with --insecure",
+			address, ErrInsecure, strings.Join(open, ", and "))
 	}
 	return address, nil
 }
@@ -193,10 +195,20 @@ func named(config Config) (netip.AddrPort, error) {
 	return address, nil
 }
 
-// guarded reports whether other machines may reach a server: what passes is encrypted, and
-// who changes something has logged in.
-func guarded(config Config) bool {
-	return config.Identity != nil && config.Users != "" && config.Anonymous != AnonymousReadWrite
+// dangers says why other machines should not reach a server, and what helps: what passes is
+// to be encrypted, and who changes something to have logged in.
+func dangers(config Config) []string {
+	var list []string
+	if config.Identity == nil {
+		list = append(list, "what passes can be read and changed (serve inside TLS with --tls)")
+	}
+	switch {
+	case config.Users == "":
+		list = append(list, "nobody has to log in (name those who may with --users FILE)")
+	case config.Anonymous == AnonymousReadWrite:
+		list = append(list, "who has not logged in may change what is served (say --anonymous ro or off in place of --anonymous rw)")
+	}
+	return list
 }
 
 func features(config Config) protocol.Features {

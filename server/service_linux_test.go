@@ -150,9 +150,9 @@ func TestSocketOfManager(t *testing.T) {
 	}
 }
 
-// refused starts ftpd as a service manager does that does something wrong, and returns
+// startWrongly starts ftpd as a service manager does that does something wrong, and returns
 // what it says and its exit status; -1 is of one that serves all the same.
-func refused(t *testing.T, socket *os.File, variables []string) (out string, status int) {
+func startWrongly(t *testing.T, socket *os.File, variables []string) (out string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -231,7 +231,7 @@ func TestWrongManagers(t *testing.T) {
 		{"no time", nil, []string{"WATCHDOG_USEC=soon"}, []string{"WATCHDOG_USEC", "soon"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, status := refused(t, c.socket, c.variables)
+			out, status := startWrongly(t, c.socket, c.variables)
 			if status != 2 {
 				t.Errorf("its exit status is %d", status)
 			}

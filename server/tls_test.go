@@ -148,14 +148,16 @@ func TestSecureInPieces(t *testing.T) {
 	eventually(t, "the end", func() bool { return strings.Contains(log.String(), "reason=bye") })
 }
 
-// TestSecureEnds has connections end in every way, and looks at what the server calls it
-// and what the client hears.
-func TestSecureEnds(t *testing.T) {
+// secureEnd is a way in which a connection ends, and what the log says of it.
+type secureEnd struct {
+	name, reason string
+	do           func(t *testing.T, raw net.Conn)
+}
+
+// secureEnds are of clients that go away, or are none.
+func secureEnds() []secureEnd {
 	hello := protocol.Append(nil, 0, protocol.Hello{InFlight: 4, Agent: "ends"})
-	for _, c := range []struct {
-		name, reason string
-		do           func(t *testing.T, raw net.Conn)
-	}{
+	return []secureEnd{
 		{"close_notify", "eof", func(t *testing.T, raw net.Conn) {
 			secure := tls.Client(raw, anyServer())
 			_, _ = secure.Write(hello)
@@ -169,35 +171,15 @@ func TestSecureEnds(t *testing.T) {
 			_, _ = secure.Write(hello)
 			_ = raw.(*net.TCPConn).CloseWrite()
 		}},
-		{"cut in the handshake", `"tls cut"`, func(t *testing.T, raw net.Conn) {
+		{"gone without a byte", `eof`, func(*testing.T, net.Conn) {}},
+		{"cut in the handshake", `"handshake cut" cause="the client went away before it was shown the certificate"`, func(t *testing.T, raw net.Conn) {
 			_, _ = raw.Write([]byte{handshakeByte, 3, 1, 0, 200, 1, 0})
 			_ = raw.(*net.TCPConn).CloseWrite()
 		}},
-		{"no protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
+		{"gone when it has seen the certificate", `"handshake cut" cause="the client went away when it was shown the certificate, which it may not trust"`, func(t *testing.T, raw net.Conn) {
 			config := anyServer()
-			config.NextProtos = nil
-			wantAlert(t, tls.Client(raw, config))
-		}},
-		{"another protocol", `"tls error"`, func(t *testing.T, raw net.Conn) {
-			config := anyServer()
-			config.NextProtos = []string{"h2"}
-			wantAlert(t, tls.Client(raw, config))
-		}},
-		{"TLS 1.2", `"tls error"`, func(t *testing.T, raw net.Conn) {
-			config := anyServer()
-			config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
-			wantAlert(t, tls.Client(raw, config))
-		}},
-		{"a record of noise", `"tls error"`, func(t *testing.T, raw net.Conn) {
-			secure := tls.Client(raw, anyServer())
-			if err := secure.Handshake(); err != nil {
-				t.Error(err)
-			}
-			_, _ = raw.Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
-			wantAlert(t, secure)
-		}},
-		{"more than a handshake has", `"tls error"`, func(t *testing.T, raw net.Conn) {
-			_, _ = raw.Write(append([]byte{handshakeByte, 3, 1, 0x40, 0, 1, 0xff, 0, 0}, make([]byte, 200<<10)...))
+			config.VerifyConnection = func(tls.ConnectionState) error { return raw.(*net.TCPConn).CloseWrite() } // and so no Finished is sent
+			_ = tls.Client(raw, config).Handshake()
 		}},
 		{"plain", `"not tls"`, func(t *testing.T, raw net.Conn) {
 			_, _ = raw.Write(hello)
@@ -205,7 +187,61 @@ func TestSecureEnds(t *testing.T) {
 				t.Errorf("%q, %v", said, err)
 			}
 		}},
-	} {
+	}
+}
+
+// secureFailures are the handshakes and records that one of the two does not take.
+func secureFailures() []secureEnd {
+	return []secureEnd{
+		{"a certificate that the client does not trust", `"certificate refused" cause="the client does not take this server for the right one: remote error: tls: bad certificate"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.InsecureSkipVerify, config.ServerName = false, "example.com"
+			if err := tls.Client(raw, config).Handshake(); err == nil {
+				t.Error("it trusts the server")
+			}
+			_ = raw.(*net.TCPConn).CloseWrite() // at once behind the alert, as ftpc does
+		}},
+		{"one that OpenSSL does not trust", `"certificate refused" cause="the client does not take this server for the right one: remote error: tls: unknown certificate authority"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.VerifyConnection = func(tls.ConnectionState) error { // in the clear, a byte at a time
+				_, err := oneByte{raw}.Write([]byte{21, 3, 3, 0, 2, 2, 48})
+				return errors.Join(err, raw.(*net.TCPConn).CloseWrite())
+			}
+			_ = tls.Client(raw, config).Handshake()
+		}},
+		{"no protocol", `"tls error" cause="the client does not offer the protocol ftpd/1"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.NextProtos = nil
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"another protocol", `"tls error" cause="tls: client requested unsupported application protocols ([\"h\\n2\"])"`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.NextProtos = []string{"h\n2"}
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"TLS 1.2", `"tls error" cause="tls: client offered only unsupported versions`, func(t *testing.T, raw net.Conn) {
+			config := anyServer()
+			config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+			wantAlert(t, tls.Client(raw, config))
+		}},
+		{"a record of noise", `"tls error" cause="local error: tls: bad record MAC"`, func(t *testing.T, raw net.Conn) {
+			secure := tls.Client(raw, anyServer())
+			if err := secure.Handshake(); err != nil {
+				t.Error(err)
+			}
+			_, _ = raw.Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
+			wantAlert(t, secure)
+		}},
+		{"more than a handshake has", `"tls error" cause=`, func(t *testing.T, raw net.Conn) {
+			_, _ = raw.Write(append([]byte{handshakeByte, 3, 1, 0x40, 0, 1, 0xff, 0, 0}, make([]byte, 200<<10)...))
+		}},
+	}
+}
+
+// TestSecureEnds has connections end in every way, and looks at what the server calls it
+// and what the client hears.
+func TestSecureEnds(t *testing.T) {
+	for _, c := range append(secureEnds(), secureFailures()...) {
 		t.Run(c.name, func(t *testing.T) {
 			address, log := secureServer(t, Config{Root: t.TempDir()})
 			conn, err := net.Dial("tcp", address)
@@ -326,7 +362,12 @@ func TestOpenSSLClient(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl on this machine")
 	}
-	address, _ := secureServer(t, Config{Root: t.TempDir()})
+	address, log := secureServer(t, Config{Root: t.TempDir()})
+	refusing := exec.Command("openssl", "s_client", "-verify_return_error", "-connect", address, "-alpn", protocolName)
+	if err := refusing.Run(); err == nil {
+		t.Error("openssl trusts the server")
+	}
+	eventually(t, "the reason", func() bool { return strings.Contains(log.String(), `reason="certificate refused"`) })
 	command := exec.Command("openssl", "s_client", "-connect", address, "-alpn", protocolName)
 	printed, _ := command.CombinedOutput() // it ends with its input, and does not like the certificate
 	for _, want := range []string{"TLSv1.3", "ALPN protocol: " + protocolName} {

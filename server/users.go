@@ -15,6 +15,9 @@ import (
 // ErrNobody is returned by New for a server that nobody could use.
 var ErrNobody = errors.New("without users nobody may do anything then; name a users file")
 
+// ErrQuotas is returned by New and CheckHomes for users whose quotas cannot be kept together.
+var ErrQuotas = homes.ErrNested
+
 // Anonymous says what a client may do that has not logged in.
 type Anonymous uint8
 
@@ -103,7 +106,7 @@ func (a admission) sessionGate() session.Gate {
 // changes are the permissions by which what is in a home grows or shrinks.
 const changes = session.Write | session.Delete
 
-// CheckHomes returns why the quotas of users cannot be kept, or nil: whoever changes something
+// CheckHomes returns why the quotas of users cannot be kept, an ErrQuotas, or nil: whoever changes something
 // in a home must be counted there. anonymous is what may be done in the root without a login.
 func CheckHomes(users []access.User, anonymous session.Permissions) error {
 	uses := []homes.Use{{Who: "whoever has not logged in", Home: "/", Write: anonymous&changes != 0}}

@@ -3,8 +3,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -37,6 +37,27 @@ func dial(address string, number int) (*conn, error) {
 func (c *conn) greet() error {
 	_, err := c.exchange(protocol.Append(nil, 0, protocol.Hello{InFlight: protocol.DefaultInFlight, Agent: "service"}), protocol.OpWelcome)
 	return err
+}
+
+// first sends a request and waits for the first reply.
+func (c *conn) first(request []byte) (protocol.Frame, error) {
+	if _, err := c.Write(request); err != nil {
+		return protocol.Frame{}, err
+	}
+	c.decoder.Attach(make([]byte, protocol.ControlBuffer))
+	defer c.decoder.Detach()
+	for {
+		f, ok, err := c.decoder.Next()
+		if ok || err != nil {
+			f.Payload = bytes.Clone(f.Payload)
+			return f, err
+		}
+		n, err := c.Read(c.decoder.Space())
+		if err != nil {
+			return f, err
+		}
+		c.decoder.Advance(n)
+	}
 }
 
 // exchange sends a request and waits for its last reply.
@@ -73,12 +94,11 @@ func (c *conn) get(path string) error {
 	return err
 }
 
-// flood asks for a file and drops what comes, until the connection is closed. It
-// looks at no frame: the server is to be the busy one.
+// flood downloads a file again and again, until the connection is closed.
 func (c *conn) flood(path string) error {
-	if _, err := c.Write(protocol.Append(nil, 1, protocol.Get{Length: protocol.SizeUnknown, Path: path})); err != nil {
-		return err
+	for {
+		if err := c.get(path); err != nil {
+			return err
+		}
 	}
-	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{c}, make([]byte, 1<<20))
-	return err
 }

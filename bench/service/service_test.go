@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -110,5 +111,33 @@ func TestArguments(t *testing.T) {
 	}
 	if counts, err := parseCounts("1, 20"); err != nil || !slices.Equal(counts, []int{1, 20}) {
 		t.Errorf("%d, %v", counts, err)
+	}
+}
+
+// TestEcho has the control answer.
+func TestEcho(t *testing.T) {
+	stdin, end := io.Pipe()
+	out, said := io.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- echo(stdin, said) }()
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", strings.TrimSpace(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got := make([]byte, 1)
+	if _, err := c.Write([]byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, got); err != nil || got[0] != 'y' {
+		t.Errorf("%q, %v", got, err)
+	}
+	end.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

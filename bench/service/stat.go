@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,11 +33,13 @@ const (
 	slowOpen  = 2 * time.Second // what it takes for each
 	slowFile  = "slow"
 	largeFile = "large"
+	largeSize = 64 << 20 // bytes
 	smallFile = "small"
 )
 
-// measureStat prints how long a stat takes on an idle server, beside downloads,
-// beside a slow disk, beside both, and beside slow clients.
+// measureStat prints how long a stat takes on an idle server, beside downloads, beside a
+// slow disk, beside both, and beside slow clients; and how long a bare echo takes beside
+// the same downloads, which is what the machine itself adds: it has to run the clients too.
 func measureStat(ctx context.Context, s settings, out io.Writer) error {
 	root, err := os.MkdirTemp("", "service")
 	if err != nil {
@@ -63,6 +66,7 @@ func measureStat(ctx context.Context, s settings, out io.Writer) error {
 // beside is what else a server has to do.
 type beside struct {
 	name  string
+	echo  bool // ask an echo of a byte, and not the server
 	load  bool // downloads
 	disk  bool // opens of a slow disk
 	slows int  // slow clients
@@ -72,6 +76,7 @@ func besides(slows int) []beside {
 	list := []beside{
 		{name: "nothing"},
 		{name: fmt.Sprintf("%d downloads", downloads), load: true},
+		{name: fmt.Sprintf("%d downloads, a bare echo", downloads), load: true, echo: true},
 		{name: fmt.Sprintf("%d opens of %v each", slowOpens, slowOpen), disk: true},
 		{name: "both", load: true, disk: true},
 	}
@@ -81,15 +86,12 @@ func besides(slows int) []beside {
 	return list
 }
 
-// makeFiles makes what is served. The large file has no end that a measurement would
-// see, and is all holes: the server reads and sends it like another, and no disk.
+// makeFiles makes what is served. The large file is small enough to stay in the system's cache,
+// for what is measured is the server and no disk, and has no holes: a kernel that reads ahead
+// in those fills megabytes of memory at once, and holds up all that wants its processor.
 func makeFiles(root string) error {
-	for name, size := range map[string]int64{largeFile: 1 << 40, smallFile: 1, slowFile: 1} {
-		path := filepath.Join(root, name)
-		if err := os.WriteFile(path, []byte{1}, 0o600); err != nil {
-			return err
-		}
-		if err := os.Truncate(path, size); err != nil {
+	for name, size := range map[string]int{largeFile: largeSize, smallFile: 1, slowFile: 1} {
+		if err := os.WriteFile(filepath.Join(root, name), bytes.Repeat([]byte{1}, size), 0o600); err != nil {
 			return err
 		}
 	}
@@ -125,6 +127,9 @@ func stats(ctx context.Context, s settings, root string, b beside) ([]time.Durat
 		defer c.Close()
 		go c.keepOpening(slowFile)
 	}
+	if b.echo {
+		return echoes(ctx, s.seconds)
+	}
 	c, err := dial(address, 0)
 	if err != nil {
 		return nil, err
@@ -133,12 +138,20 @@ func stats(ctx context.Context, s settings, root string, b beside) ([]time.Durat
 	return c.stats(ctx, s.seconds)
 }
 
-// stats asks for one file again and again, a millisecond after each answer.
-func (c *conn) stats(ctx context.Context, lasting time.Duration) (times []time.Duration, err error) {
+// stats asks for one file again and again.
+func (c *conn) stats(ctx context.Context, lasting time.Duration) ([]time.Duration, error) {
 	request := protocol.Append(nil, 1, protocol.Stat{Path: smallFile})
+	return repeat(ctx, lasting, func() error {
+		_, err := c.exchange(request, protocol.OpMeta)
+		return err
+	})
+}
+
+// repeat asks again and again, a millisecond after each answer, and returns how long each took.
+func repeat(ctx context.Context, lasting time.Duration, ask func() error) (times []time.Duration, err error) {
 	for end := time.Now().Add(lasting); time.Now().Before(end) && ctx.Err() == nil; {
 		begun := time.Now()
-		if _, err := c.exchange(request, protocol.OpMeta); err != nil {
+		if err := ask(); err != nil {
 			return nil, err
 		}
 		times = append(times, time.Since(begun))
@@ -214,7 +227,7 @@ func serve(root string, stdin io.Reader, out io.Writer) error {
 		return nil
 	}
 	logger := slog.New(slog.DiscardHandler)
-	sessions := session.NewFactory(session.Config{Storage: faulty.New(store, faulty.Hooks{Before: slow}), Logger: logger})
+	sessions := session.NewFactory(session.Config{Storage: faulty.New(store, faulty.Hooks{Before: slow, Cached: true}), Logger: logger})
 	fd, address, err := reactor.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		return err

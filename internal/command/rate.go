@@ -1,7 +1,9 @@
 package command
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,6 +26,28 @@ func ParseRate(s string) (int64, bool) {
 		return 0, false
 	}
 	return int64(rate), true
+}
+
+// FormatRate returns the shortest text of which ParseRate makes n again, such as 10G or 1TiB,
+// for numbers up to 2^53.
+func FormatRate(n int64) string {
+	shortest := strconv.FormatInt(n, 10)
+	var units []string
+	for unit := range rateUnits {
+		units = append(units, unit)
+	}
+	slices.SortFunc(units, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	for _, unit := range units {
+		name := strings.ToUpper(unit)
+		if thousands, binary := strings.CutSuffix(name, "I"); binary {
+			name = thousands + "iB"
+		}
+		text := strconv.FormatFloat(float64(n)/rateUnits[unit], 'f', -1, 64) + name
+		if back, ok := ParseRate(text); ok && back == n && len(text) < len(shortest) {
+			shortest = text
+		}
+	}
+	return shortest
 }
 
 // NoRate returns the error for a value that ParseRate does not take; name is that of

@@ -22,3 +22,20 @@ func TestParseRate(t *testing.T) {
 		}
 	}
 }
+
+func TestFormatRate(t *testing.T) {
+	for text, want := range map[string]string{
+		"0": "0", "7": "7", "999": "999", "1000": "1K", "1024": "1024", "10G": "10G", "10000M": "10G", "500K": "500K", "1.5MiB": "1.5MiB",
+		"1TiB": "1TiB", "2Ti": "2TiB", "10GiB": "10GiB", "1234567": "1234567", "1.1T": "1.1T",
+	} {
+		n, ok := command.ParseRate(text)
+		if got := command.FormatRate(n); !ok || got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	for _, n := range []int64{1<<53 - 1, 1 << 53, 1e15 + 1, 3 << 40} {
+		if back, ok := command.ParseRate(command.FormatRate(n)); !ok || back != n {
+			t.Errorf("%d is %s, and that is %d", n, command.FormatRate(n), back)
+		}
+	}
+}

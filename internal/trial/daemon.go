@@ -101,10 +101,14 @@ func StartServer(bin, root string, flags ...string) (*Server, error) {
 }
 
 // ready reads the line that says where the server listens: behind the last
-// space, whatever the name of the directory holds.
+// space, whatever the name of the directory holds. Inside TLS it is the second one.
 func (d *Daemon) ready(stdout io.Reader) (string, error) {
 	defer d.killAfter(patience).Stop()
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadString('\n')
+	if strings.HasPrefix(line, "ftpd: identity ") {
+		line, err = lines.ReadString('\n')
+	}
 	if err != nil {
 		return "", errors.New("ftpd did not say that it serves")
 	}

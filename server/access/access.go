@@ -38,10 +38,11 @@ type Gate struct {
 	options   Options
 	anonymous *session.Account // nil where everybody must log in
 	derive    func(c cost, salt, password []byte, n int) []byte
+	signed    func(exporter []byte, user string, key, signature []byte) bool
 
 	mu    sync.Mutex
 	users map[string]*entry
-	dummy phc // what the password of an unknown user is compared with
+	costs []cost // of the users' passwords, each once; an attempt does the work of all
 
 	failing  sync.Mutex // of its own, for the loop takes it
 	failures *failures
@@ -67,7 +68,7 @@ func New(options Options) (*Gate, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	g := &Gate{options: options, derive: derive, failures: newFailures(options.Failures, options.Ban)}
+	g := &Gate{options: options, derive: derive, signed: signed, failures: newFailures(options.Failures, options.Ban)}
 	if options.Anonymous != 0 {
 		g.anonymous = &session.Account{Storage: options.Root, Allow: options.Anonymous}
 	}
@@ -82,16 +83,16 @@ func (g *Gate) Reload() error {
 		return err
 	}
 	users := make(map[string]*entry, len(list))
-	dummy := newDummy(usual)
 	for _, u := range list {
 		e, err := newEntry(u)
 		if err != nil {
 			return fmt.Errorf("%s: user %q: %w", g.options.File, u.Name, err)
 		}
-		if e.password != nil && e.password.cost.work() > dummy.cost.work() {
-			dummy = newDummy(e.password.cost)
-		}
 		users[u.Name] = e
+	}
+	costs, err := costsOf(users)
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.options.File, err)
 	}
 	if g.options.Check != nil {
 		if err := g.options.Check(list); err != nil {
@@ -109,8 +110,12 @@ func (g *Gate) Reload() error {
 			account.Revoke()
 		}
 	}
-	g.users, g.dummy = users, dummy
+	g.users, g.costs = users, costs
 	g.options.Logger.Info("users loaded", "file", g.options.File, "users", len(users))
+	if len(costs) > 1 {
+		g.options.Logger.Warn("the passwords are of different costs, and every login takes the work of all of them: \"ftpd user passwd\" gives a user one of the usual cost",
+			"costs", fmt.Sprint(costs), "usual", usual)
+	}
 	return nil
 }
 
@@ -136,22 +141,17 @@ func newEntry(u User) (*entry, error) {
 	return e, nil
 }
 
-// newDummy returns a password that nobody has, and that costs as much as others.
-func newDummy(c cost) phc {
-	return phc{cost: c, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
-}
-
 // Anonymous is part of session.Gate.
 func (g *Gate) Anonymous() *session.Account { return g.anonymous }
 
 // Admit is part of session.Gate.
-func (g *Gate) Admit(peer netip.Addr, now time.Time) error {
+func (g *Gate) Admit(peer netip.Addr, now time.Time) (failures int, err error) {
 	g.failing.Lock()
 	defer g.failing.Unlock()
-	left := g.failures.refused(peer, now)
+	failures, left := g.failures.of(peer, now)
 	if left == 0 {
-		return nil
+		return failures, nil
 	}
-	return &protocol.RequestError{Code: protocol.Busy, // another try at once would not help
+	return failures, &protocol.RequestError{Code: protocol.Busy, // another try at once would not help
 		Message: fmt.Sprintf("too many logins from this address have failed; try again in %s", left.Round(time.Second))}
 }

@@ -4,14 +4,19 @@ package access
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"ftpd/protocol"
 	"ftpd/server/session"
@@ -74,11 +79,24 @@ func attempt(user, password string) session.Attempt {
 
 func (w *world) enter(user, password string) *session.Account {
 	w.t.Helper()
-	account, err := w.gate.Login(attempt(user, password))
+	account, err := w.open(attempt(user, password))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return account
+}
+
+// open logs in and opens the home, as a session does.
+func (w *world) open(a session.Attempt) (*session.Account, error) {
+	account, err := w.gate.Login(a)
+	if err != nil {
+		return nil, err
+	}
+	if err := account.Open(); err != nil {
+		account.Release()
+		return nil, err
+	}
+	return account, nil
 }
 
 // answer returns what a client is told of a failure.
@@ -94,16 +112,21 @@ func answer(t *testing.T, err error) protocol.RequestError {
 	return protocol.RequestError{}
 }
 
-// TestNobodyLearnsOfUsers: whatever is wrong, the same work is done and the same said.
+// TestNobodyLearnsOfUsers: whatever is wrong, the same work is done and the same said, also
+// where entries are of different costs.
 func TestNobodyLearnsOfUsers(t *testing.T) {
-	strong := cost{memory: 20 << 10, passes: 2, threads: 1} // more than usual
+	strong, wide := cost{memory: 20 << 10, passes: 2, threads: 1}, cost{memory: 8 << 10, passes: 1, threads: 2}
+	work := []cost{least, wide, strong}
 	w := newWorld(t, Options{Failures: -1},
 		User{Name: "alice", Password: hash("sesame", strong)},
+		User{Name: "old", Password: hash("sesame", least)},
+		User{Name: "wide", Password: hash("sesame", wide)},
 		User{Name: "keyed", Keys: []string{edLine}},
 	)
 	want := protocol.RequestError{}
 	for i, a := range []session.Attempt{
-		attempt("alice", "wrong"), attempt("nobody", "wrong"), attempt("keyed", "wrong"), attempt("keyed", ""), attempt("alice", ""),
+		attempt("alice", "wrong"), attempt("old", "wrong"), attempt("wide", "wrong"), attempt("nobody", "wrong"),
+		attempt("keyed", "wrong"), attempt("keyed", ""), attempt("alice", ""), attempt("old", ""), attempt("nobody", ""),
 	} {
 		w.hashed = nil
 		a.Peer = netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
@@ -115,21 +138,87 @@ func TestNobodyLearnsOfUsers(t *testing.T) {
 		if got != want || got.Code != protocol.Auth || got.Retry {
 			t.Errorf("%s: %+v", a.User, got)
 		}
-		if len(w.hashed) != 1 || w.hashed[0] != strong {
+		if !slices.Equal(w.hashed, work) {
 			t.Errorf("%s: the work was %v", a.User, w.hashed)
 		}
 		if refused, _ := errors.AsType[*session.LoginError](err); refused.Delay != firstDelay || refused.Failures != 1 {
 			t.Errorf("%s: %+v", a.User, refused)
 		}
 	}
-	ed := signerOf(edKey)
-	exporter := make([]byte, protocol.LoginExporterLen)
-	for _, user := range []string{"alice", "nobody", "keyed"} {
-		a := session.Attempt{Peer: peer, Now: noon, Method: protocol.PublicKey, User: user, Exporter: exporter,
-			Credential: ed.PublicKey().Marshal(), Signature: signature(t, ed, "ssh-ed25519", exporter, "somebody else")}
-		if _, err := w.gate.Login(a); answer(t, err) != want {
-			t.Errorf("%s with a key: %v", user, err)
+	for _, user := range []string{"alice", "old", "wide"} {
+		w.hashed = nil
+		if w.enter(user, "sesame"); !slices.Equal(w.hashed, work) {
+			t.Errorf("%s with the right password: the work was %v", user, w.hashed)
 		}
+	}
+}
+
+// TestNobodyLearnsOfKeys: the signature is verified once, whoever is named and whoever has
+// the key, and all are told the same.
+func TestNobodyLearnsOfKeys(t *testing.T) {
+	w := newWorld(t, Options{Failures: -1},
+		User{Name: "alice", Password: hash("sesame", least)},
+		User{Name: "keyed", Keys: []string{edLine}},
+	)
+	verified := 0
+	w.gate.signed = func(exporter []byte, user string, key, signature []byte) bool {
+		verified++
+		return signed(exporter, user, key, signature)
+	}
+	own, foreign := signerOf(edKey), signerOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	exporter := make([]byte, protocol.LoginExporterLen)
+	for _, c := range []struct {
+		user   string
+		signer ssh.Signer
+		proven bool
+	}{
+		{"alice", foreign, true}, {"keyed", foreign, true}, {"nobody", foreign, true}, {"alice", own, true}, {"nobody", own, true},
+		{"alice", foreign, false}, {"keyed", foreign, false}, {"nobody", foreign, false}, {"keyed", own, false},
+	} {
+		signedFor := c.user
+		if !c.proven {
+			signedFor = "somebody else"
+		}
+		verified = 0
+		_, err := w.gate.Login(session.Attempt{Peer: peer, Now: noon, Method: protocol.PublicKey,
+			User: c.user, Exporter: exporter, Credential: c.signer.PublicKey().Marshal(),
+			Signature: signature(t, c.signer, ssh.KeyAlgoED25519, exporter, signedFor)})
+		got, ok := errors.AsType[*session.LoginError](err)
+		if !ok || verified != 1 {
+			t.Fatalf("%+v: %v, verified %d times", c, err, verified)
+		}
+		if (got.Delay > 0) == c.proven || got.Answer != errLogin {
+			t.Errorf("%+v: %+v", c, got)
+		}
+		w.gate.failures = newFailures(0, time.Minute)
+	}
+}
+
+func TestTooManyCosts(t *testing.T) {
+	users := make([]User, maxCosts+1)
+	for i := range users {
+		c := cost{memory: least.memory + uint32(i), passes: 1, threads: 1}
+		users[i] = User{Name: fmt.Sprintf("user%d", i), Password: phc{c, make([]byte, saltLen), make([]byte, keyLen)}.String()}
+	}
+	w := newWorld(t, Options{}, users[1:]...)
+	w.write(users...)
+	if err := w.gate.Reload(); err == nil || !strings.Contains(err.Error(), "different costs") {
+		t.Errorf("%v", err)
+	}
+	if len(w.gate.costs) != maxCosts {
+		t.Errorf("%d costs are left", len(w.gate.costs))
+	}
+}
+
+// TestRefusedMeanwhile has a login decided that waited while others of its address failed.
+func TestRefusedMeanwhile(t *testing.T) {
+	w := newWorld(t, Options{Failures: 1}, User{Name: "alice", Password: hash("sesame", least)})
+	if _, err := w.gate.Login(attempt("alice", "wrong")); answer(t, err).Code != protocol.Auth {
+		t.Fatal(err)
+	}
+	w.hashed = nil
+	if _, err := w.gate.Login(attempt("alice", "sesame")); answer(t, err).Code != protocol.Busy || len(w.hashed) > 0 {
+		t.Errorf("%v, after the work %v", err, w.hashed)
 	}
 }
 
@@ -175,7 +264,7 @@ func TestConnectionsOfAUser(t *testing.T) {
 	}
 	first.Release()
 	w.broken = errors.New("no disk")
-	if _, err := w.gate.Login(attempt("alice", "sesame")); !errors.Is(err, w.broken) {
+	if _, err := w.open(attempt("alice", "sesame")); !errors.Is(err, w.broken) {
 		t.Errorf("without a home: %v", err)
 	}
 	w.broken = nil
@@ -221,7 +310,7 @@ func TestAddressesThatFail(t *testing.T) {
 	w := newWorld(t, Options{Failures: 4, Ban: time.Minute}, User{Name: "alice", Password: hash("sesame", least)})
 	var delays []time.Duration
 	for range 4 {
-		if err := w.gate.Admit(peer, noon); err != nil {
+		if _, err := w.gate.Admit(peer, noon); err != nil {
 			t.Fatal(err)
 		}
 		_, err := w.gate.Login(attempt("alice", "wrong"))
@@ -234,16 +323,22 @@ func TestAddressesThatFail(t *testing.T) {
 			break
 		}
 	}
-	err := w.gate.Admit(peer, noon.Add(59*time.Second))
-	if said := answer(t, err); said.Code != protocol.Busy || said.Retry || !strings.Contains(said.Message, "in 1s") {
+	count, err := w.gate.Admit(peer, noon.Add(59*time.Second))
+	if said := answer(t, err); said.Code != protocol.Busy || said.Retry || !strings.Contains(said.Message, "in 1s") || count != 4 {
 		t.Errorf("%+v", said)
 	}
-	if err := w.gate.Admit(netip.MustParseAddr("192.0.2.2"), noon); err != nil {
+	if _, err := w.gate.Admit(netip.MustParseAddr("192.0.2.2"), noon); err != nil {
 		t.Errorf("another address: %v", err)
 	}
-	if err := w.gate.Admit(peer, noon.Add(time.Minute)); err != nil {
+	if _, err := w.gate.Admit(peer, noon.Add(time.Minute)); err != nil {
 		t.Errorf("after a minute: %v", err)
 	}
+}
+
+// refusedFor returns for how long an address is refused.
+func refusedFor(f *failures, a netip.Addr) time.Duration {
+	_, refused := f.of(a, noon)
+	return refused
 }
 
 func TestFailures(t *testing.T) {
@@ -260,14 +355,14 @@ func TestFailures(t *testing.T) {
 	}
 	f := newFailures(2, time.Minute)
 	f.add(peer, noon)
-	if f.add(peer, noon); f.refused(peer, noon) != time.Minute {
+	if f.add(peer, noon); refusedFor(f, peer) != time.Minute {
 		t.Error("not refused")
 	}
 	for i := range maxAddresses { // one more than there is room for
 		address := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		f.add(address, noon)
 	}
-	if len(f.known) != maxAddresses || f.order.Len() != maxAddresses || f.refused(peer, noon) != 0 {
+	if len(f.known) != maxAddresses || f.order.Len() != maxAddresses || refusedFor(f, peer) != 0 {
 		t.Errorf("%d addresses are known, %d in order", len(f.known), f.order.Len())
 	}
 	for range 100 {

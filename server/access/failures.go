@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"net/netip"
 	"time"
+
+	"ftpd/server/reactor"
 )
 
 const (
@@ -34,16 +36,8 @@ func newFailures(limit int, ban time.Duration) *failures {
 	return &failures{limit: limit, ban: ban, known: map[netip.Addr]*list.Element{}}
 }
 
-// site is what counts as one address: of IPv6 the network of 64 bits, which one
-// customer has (RFC 6177).
-func site(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if !a.Is6() {
-		return a
-	}
-	prefix, _ := a.Prefix(64) // an address of 128 bits has one
-	return prefix.Addr()
-}
+// site is what counts as one address.
+func site(a netip.Addr) netip.Addr { return reactor.SiteOf(a).Addr() }
 
 // find returns what is known of an address; what is too old is forgotten.
 func (f *failures) find(a netip.Addr, now time.Time) *culprit {
@@ -64,13 +58,17 @@ func (f *failures) forget(e *list.Element) {
 	delete(f.known, e.Value.(*culprit).address)
 }
 
-// refused returns for how long an address is refused still; 0 is that it is not.
-func (f *failures) refused(a netip.Addr, now time.Time) time.Duration {
+// of returns how often an address has failed, and for how long it is refused still; 0 is
+// that it is not.
+func (f *failures) of(a netip.Addr, now time.Time) (count int, refused time.Duration) {
 	c := f.find(a, now)
-	if c == nil || f.limit <= 0 || c.count < f.limit {
-		return 0
+	switch {
+	case c == nil:
+		return 0, 0
+	case f.limit <= 0 || c.count < f.limit:
+		return c.count, 0
 	}
-	return f.ban - now.Sub(c.last)
+	return c.count, f.ban - now.Sub(c.last)
 }
 
 // add counts a failure. It returns how many there were and how long the answer waits.

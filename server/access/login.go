@@ -15,66 +15,66 @@ var errLogin = protocol.Errorf(protocol.Auth, "login failed: the user, the passw
 
 // Login is part of session.Gate.
 func (g *Gate) Login(attempt session.Attempt) (*session.Account, error) {
-	g.mu.Lock()
-	user, dummy := g.users[attempt.User], g.dummy
-	g.mu.Unlock()
-	cause := g.wrong(user, dummy, attempt)
-	switch {
-	case cause == "":
-		return g.enter(user)
-	case attempt.Method == protocol.PublicKey && proven(attempt):
-		// Nobody guesses a key: an agent offers all that it has.
-		return nil, &session.LoginError{Answer: errLogin, Cause: cause}
+	if _, err := g.Admit(attempt.Peer, attempt.Now); err != nil { // others have failed while this one waited
+		return nil, err
 	}
-	return nil, g.failed(attempt, cause)
+	g.mu.Lock()
+	user, costs := g.users[attempt.User], g.costs
+	g.mu.Unlock()
+	if attempt.Method == protocol.PublicKey {
+		return g.byKey(user, attempt)
+	}
+	if cause := g.wrongPassword(user, costs, attempt); cause != "" {
+		return nil, g.failed(attempt, cause)
+	}
+	return g.enter(user)
 }
 
-// wrong returns what is wrong with an attempt, or nothing. What it takes does not tell
-// whether there is such a user: a password is hashed, and a signature verified, either
-// way. user is nil where there is none.
-func (g *Gate) wrong(user *entry, dummy phc, attempt session.Attempt) string {
-	if attempt.Method == protocol.PublicKey {
-		return g.wrongKey(user, attempt)
+// wrongPassword returns what is wrong with an attempt, or nothing. user is nil where
+// there is none.
+func (g *Gate) wrongPassword(user *entry, costs []cost, attempt session.Attempt) string {
+	var against *phc
+	if user != nil {
+		against = user.password
 	}
-	against := dummy
-	if user != nil && user.password != nil {
-		against = *user.password
-	}
-	matches := against.matches(g.derive(against.cost, against.salt, attempt.Credential, len(against.key)))
+	right := g.verify(attempt.Credential, against, costs)
 	switch {
 	case user == nil:
 		return "unknown user"
-	case user.password == nil:
+	case against == nil:
 		return "the user has no password"
-	case !matches:
+	case !right:
 		return "wrong password"
 	}
 	return ""
 }
 
-// proven reports whether who attempts to log in has the key that he shows.
-func proven(attempt session.Attempt) bool {
-	return signed(attempt.Exporter, attempt.User, attempt.Credential, attempt.Signature)
-}
-
-func (g *Gate) wrongKey(user *entry, attempt session.Attempt) string {
-	verified := proven(attempt)
+// byKey decides a login with a key. The signature is verified before anybody looks whose
+// key it is, so that the work is the same for each user, and for none.
+func (g *Gate) byKey(user *entry, attempt session.Attempt) (*session.Account, error) {
+	proven := g.signed(attempt.Exporter, attempt.User, attempt.Credential, attempt.Signature)
+	var cause string
 	switch {
 	case user == nil:
-		return "unknown user"
+		cause = "unknown user"
 	case !user.keys[string(attempt.Credential)]:
-		return "the key is not one of the user's"
-	case !verified:
-		return "the signature is not of this connection and this key"
+		cause = "the key is not one of the user's"
+	case !proven:
+		cause = "the signature is not of this connection and this key"
+	default:
+		return g.enter(user)
 	}
-	return ""
+	if proven { // nobody guesses a key: an agent offers all that it has
+		return nil, &session.LoginError{Answer: errLogin, Cause: cause}
+	}
+	return nil, g.failed(attempt, cause)
 }
 
 // failed counts a failure.
 func (g *Gate) failed(attempt session.Attempt, cause string) error {
 	g.failing.Lock()
 	count, delay := g.failures.add(attempt.Peer, attempt.Now)
-	refused := g.failures.refused(attempt.Peer, attempt.Now)
+	_, refused := g.failures.of(attempt.Peer, attempt.Now)
 	g.failing.Unlock()
 	if refused > 0 {
 		g.options.Logger.Warn("address refused", "address", site(attempt.Peer), "failures", count, "for", refused)
@@ -88,15 +88,18 @@ func (g *Gate) enter(user *entry) (*session.Account, error) {
 	if err := g.register(user, account); err != nil {
 		return nil, err
 	}
-	home, release, err := g.options.Home(user.User)
-	if err != nil {
-		g.leave(user, account)
-		return nil, fmt.Errorf("the home of this user cannot be opened: %w", err)
-	}
-	account.Storage = home
-	account.Release = func() {
-		release()
-		g.leave(user, account)
+	account.Release = func() { g.leave(user, account) }
+	account.Open = func() error {
+		home, release, err := g.options.Home(user.User)
+		if err != nil {
+			return fmt.Errorf("the home of this user cannot be opened: %w", err)
+		}
+		account.Storage = home
+		account.Release = func() {
+			release()
+			g.leave(user, account)
+		}
+		return nil
 	}
 	return account, nil
 }

@@ -110,9 +110,6 @@ func (c cost) String() string {
 	return fmt.Sprintf("m=%d,t=%d,p=%d", c.memory, c.passes, c.threads)
 }
 
-// work tells which of two costs takes longer.
-func (c cost) work() uint64 { return uint64(c.memory) * uint64(c.passes) }
-
 // matches tells, in a time that says nothing of where they differ, whether a key that
 // was derived is the password's.
 func (p phc) matches(key []byte) bool { return subtle.ConstantTimeCompare(p.key, key) == 1 }

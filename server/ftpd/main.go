@@ -96,7 +96,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return service.wrongAddress(c, err)
 	}
 	if err != nil {
-		return err
+		return hintOfHomes(err)
 	}
 	if err := enter(plan, config); err != nil {
 		return err // the process ends, and with it what it has open

@@ -35,6 +35,13 @@ func secret(file string, stderr io.Writer) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode()&0o077 != 0:
+		return nil, &hinted{fmt.Errorf("%s: others than its owner may read it (mode %04o)", file, info.Mode().Perm()), "chmod go= " + file}
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxPasswordFile))
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -120,8 +121,19 @@ func (u *userCommands) add(c *cli.Context) error {
 			return nil, err
 		}
 		users = append(users, user)
-		return users, server.CheckHomes(users, 0)
+		return users, checkHomes(users)
 	})
+}
+
+// checkHomes returns why the quotas of users cannot be kept, and what helps.
+func checkHomes(users []access.User) error { return hintOfHomes(server.CheckHomes(users, 0)) }
+
+// hintOfHomes says what helps where quotas cannot be kept.
+func hintOfHomes(err error) error {
+	if errors.Is(err, server.ErrQuotas) {
+		return &hinted{err, "\"ftpd user set NAME --home DIR\" gives a user a home beside the others; without --home it is the root, in which all lie. Where a server lets anybody change the root, say --anonymous ro or off"}
+	}
+	return err
 }
 
 func (u *userCommands) passwd(c *cli.Context) error {
@@ -132,15 +144,23 @@ func (u *userCommands) passwd(c *cli.Context) error {
 }
 
 func (u *userCommands) set(c *cli.Context) error {
-	return change(c, func(user *access.User) error {
+	var changed access.User
+	err := change(c, func(user *access.User) error {
 		if c.Bool("no-keys") {
 			user.Keys = nil
 		}
 		if c.Bool("no-password") {
 			user.Password = ""
 		}
-		return fields(c, user)
+		err := fields(c, user)
+		changed = *user
+		return err
 	})
+	if err == nil && changed.Password == "" && len(changed.Keys) == 0 {
+		complain(u.stderr, fmt.Sprintf("ftpd: warning: the user %q has neither a password nor a key now, and cannot log in", changed.Name))
+		complain(u.stderr, "hint: \"ftpd user passwd\" gives it a password, and \"ftpd user set --key FILE\" a key")
+	}
+	return err
 }
 
 // change changes a user that is there.
@@ -153,7 +173,7 @@ func change(c *cli.Context, how func(*access.User) error) error {
 		if err := how(&users[i]); err != nil {
 			return nil, err
 		}
-		return users, server.CheckHomes(users, 0)
+		return users, checkHomes(users)
 	})
 }
 
@@ -235,19 +255,21 @@ func printTable(to io.Writer, users []access.User) error {
 			has = "yes"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", shown(user.Name), shown(user.Home), user.Allow,
-			limitOf(user.QuotaBytes), limitOf(user.QuotaFiles), limitOf(int64(user.Connections)),
-			limitOf(user.RateUp), limitOf(user.RateDown), has, len(user.Keys))
+			limitOf(user.QuotaBytes, command.FormatRate), limitOf(user.QuotaFiles, plain), limitOf(int64(user.Connections), plain),
+			limitOf(user.RateUp, command.FormatRate), limitOf(user.RateDown, command.FormatRate), has, len(user.Keys))
 	}
 	return w.Flush()
 }
 
 // limitOf shows a limit.
-func limitOf(n int64) string {
+func limitOf(n int64, format func(int64) string) string {
 	if n == 0 {
 		return "-"
 	}
-	return strconv.FormatInt(n, 10)
+	return format(n)
 }
+
+func plain(n int64) string { return strconv.FormatInt(n, 10) }
 
 // shown returns s, quoted if it holds what could harm a terminal.
 func shown(s string) string {

@@ -22,7 +22,7 @@ func fieldFlags() []cli.Flag {
 		&cli.StringFlag{Name: "home", Usage: "show the user `DIR` below the root as /; made at the first login where it is missing"},
 		&cli.StringFlag{Name: "allow", Usage: "allow `LIST` of read, write, delete, list, admin, with commas between them (add: all but admin)"},
 		&cli.StringFlag{Name: "quota", Usage: "let the home hold `SIZE` at most: 500M, 10G, 1TiB; 0 is any"},
-		&cli.StringFlag{Name: "quota-files", Usage: "let it hold `N` files at most; 0 is any number"},
+		&cli.StringFlag{Name: "quota-files", Usage: "let it hold `N` files and directories at most; 0 is any number"},
 		&cli.StringFlag{Name: "connections", Usage: "take `N` connections at once; 0 is any number"},
 		&cli.StringFlag{Name: "rate-up", Usage: "take at most `RATE` bytes a second from all of them together: 500K, 10M; 0 is any number"},
 		&cli.StringFlag{Name: "rate-down", Usage: "send at most `RATE` bytes a second to all of them together; 0 is any number"},

@@ -33,7 +33,7 @@ type Config struct {
 	TransferWorkers int                // goroutines of the transfer lane, default 8
 	CommitWorkers   int                // goroutines of the commit lane, default 512
 	SlowWorkers     int                // goroutines of the slow lane, default half the processors, at least 2
-	LoginWorkers    int                // goroutines of the login lane, default 2
+	HomeWorkers     int                // goroutines of the home lane, default 64
 	DrainTimeout    time.Duration      // how long a shutdown waits for what is in flight, default 30 s
 	HoldTimeout     time.Duration      // how long memory may wait for a peer while others wait for memory, default 10 s
 	LingerTimeout   time.Duration      // how long the last words of a connection may take, default 5 s
@@ -57,7 +57,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TransferWorkers, 8)
 	setDefault(&c.CommitWorkers, 512)
 	setDefault(&c.SlowWorkers, max(2, runtime.NumCPU()/2))
-	setDefault(&c.LoginWorkers, 2)
+	setDefault(&c.HomeWorkers, 64)
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.HoldTimeout, 10*time.Second)
 	setDefault(&c.LingerTimeout, 5*time.Second)

@@ -8,6 +8,7 @@ type flow struct {
 	queued int       // bytes in output, not yet written
 	taken  time.Time // when the peer last took a whole buffer, or the queue began
 	reason Reason
+	cause  error // see Link.Cause
 }
 
 // flowing returns the connection's flow, and makes it if need be.

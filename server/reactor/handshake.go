@@ -20,6 +20,9 @@ type handshake struct {
 	err    error
 }
 
+// errPanic is a bug of ours.
+var errPanic = errors.New("a TLS handshake panicked")
+
 // flight is that a handshake has something to be written.
 type flight struct{ secure *secure }
 
@@ -33,7 +36,7 @@ func (h *handshake) Run() {
 	defer func() {
 		<-w.turns
 		if p := recover(); p != nil {
-			h.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			h.err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
 		}
 	}()
 	h.err = h.secure.tls.Handshake()
@@ -110,18 +113,21 @@ func (l *Loop) shake(c *Conn, t *secure) {
 		return
 	}
 	n, err := (*plain)(c).Read(l.scratch[:room])
+	begins := t.handshake.begun.IsZero()
 	switch {
 	case errors.Is(err, errWouldBlock):
 		return
-	case err != nil:
+	case begins && err != nil:
 		c.Abort(ReasonReset)
 		return
-	case n == 0:
-		c.Abort(ReasonCut)
+	case begins && n == 0:
+		c.Abort(ReasonEOF) // a connection without a byte, as of a monitor
+		return
+	case err != nil || n == 0:
+		t.wire.cut() // what came before may be an alert: the handshake tells
 		return
 	}
 	c.moved = l.now.Sub(l.epoch)
-	begins := t.handshake.begun.IsZero()
 	if begins && l.scratch[0] != handshakeRecord {
 		l.tellPlain(c)
 		return
@@ -162,11 +168,18 @@ func (l *Loop) shaken(c *Conn, h *handshake) {
 		t.more = true // what came behind the handshake
 		return
 	}
-	l.config.Logger.Debug("TLS handshake failed", "error", h.err)
 	t.failed = true
 	c.dropOutput()
+	if errors.Is(h.err, errPanic) {
+		l.config.Logger.Error("a TLS handshake failed", "error", h.err)
+		c.Abort(ReasonInternal)
+		return
+	}
+	if alert, ok := t.wire.alert(); ok {
+		h.err = fmt.Errorf("remote error: %w", alert)
+	}
 	if c.phase == open {
-		c.Finish(ReasonTLS)
+		c.fail(whyTLS(h.err, t.wire.shown))
 	}
 }
 

@@ -84,7 +84,7 @@ func New(listenFD int, config Config) (*Loop, error) {
 	}
 	l := &Loop{config: config, selector: s, edge: s.Kind().EdgeTriggered(), ceiling: newCeiling(s.Kind().Limit()), buffers: buffers{limit: config.Memory}}
 	l.epoch = time.Now()
-	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers, Login: config.LoginWorkers}, l.wake)
+	l.offload = newOffload([lanes]int{Quick: config.QuickWorkers, Open: config.OpenWorkers, Transfer: config.TransferWorkers, Commit: config.CommitWorkers, Slow: config.SlowWorkers, Login: LoginWorkers, Home: config.HomeWorkers}, l.wake)
 	l.listener = listener{loop: l, fd: listenFD}
 	l.listener.timer.owner = &l.listener
 	l.drain.owner = drainTimer{l}

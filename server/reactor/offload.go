@@ -29,8 +29,15 @@ const (
 	// Login is for passwords, which take memory and time on purpose, and for keys.
 	// Its workers bound both.
 	Login
+	// Home is for opening the directory of who has logged in, which may have to be
+	// counted first. Its workers are many, for those who wait for a large one hold up
+	// nobody else.
+	Home
 	lanes
 )
+
+// LoginWorkers is how many goroutines the login lane has.
+const LoginWorkers = 2
 
 // completion is a job that has run and the connection that asked for it.
 type completion struct {

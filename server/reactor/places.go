@@ -53,7 +53,7 @@ type spared struct {
 
 // add takes a connection that was accepted: inside, in a spare place, or to be refused.
 func (l *Loop) add(fd int, address netip.AddrPort) {
-	from := siteOf(address.Addr())
+	from := SiteOf(address.Addr())
 	s := l.sites.find(from)
 	peer, where := Peer{Address: address, Full: l.full(fd, s)}, inside
 	switch {

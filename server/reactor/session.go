@@ -86,6 +86,9 @@ type Link interface {
 	// Exporter returns 32 bytes that are known to the two ends of this TLS connection
 	// only, by a label of who asks (RFC 8446 7.5); false outside TLS.
 	Exporter(label string) ([]byte, bool)
+	// Cause returns what the reason alone does not tell of why the connection ends; nil
+	// for most.
+	Cause() error
 	// Finish writes what is queued and closes then; no input is read.
 	Finish(reason Reason)
 	// Abort closes at the end of the round and drops what is queued.
@@ -105,7 +108,9 @@ type Reason string
 const (
 	ReasonEOF           Reason = "eof"                 // the peer closed
 	ReasonCut           Reason = "tls cut"             // the peer's bytes ended, and TLS had not
-	ReasonTLS           Reason = "tls error"           // the handshake failed, or a record was not right
+	ReasonTLS           Reason = "tls error"           // the handshake failed, or a record was not right; the cause tells
+	ReasonDistrust      Reason = "certificate refused" // the client says that it does not trust this server
+	ReasonHandshakeCut  Reason = "handshake cut"       // the peer went away during the handshake
 	ReasonPlain         Reason = "not tls"             // a client without TLS came to a port with it
 	ReasonHandshakes    Reason = "too many handshakes" // the longest of them, for the sake of another
 	ReasonReset         Reason = "reset"               // reading or writing failed

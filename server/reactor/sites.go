@@ -23,8 +23,9 @@ type sites struct {
 	resting fifo[*site]            // they had no connection when they got here
 }
 
-// siteOf returns the site of an address.
-func siteOf(address netip.Addr) netip.Prefix {
+// SiteOf returns what counts as one address: an IPv4 address, or the /64 network of an
+// IPv6 one.
+func SiteOf(address netip.Addr) netip.Prefix {
 	address = address.Unmap().WithZone("")
 	bits := address.BitLen()
 	if address.Is6() {

@@ -3,8 +3,6 @@ package reactor
 import (
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"ftpd/selector"
 )
 
@@ -169,25 +167,14 @@ func (l *Loop) flush(c *Conn) bool {
 // broken ends a connection that cannot be read any more. An alert is still told, unless
 // the peer takes nothing.
 func (l *Loop) broken(c *Conn, err error) {
-	reason := endOf(err)
-	if reason != ReasonTLS || errors.Is(err, errAnswers) {
+	reason, cause := whyUnread(err)
+	if reason == ReasonCut || reason == ReasonReset || errors.Is(err, errAnswers) {
+		c.flowing().cause = cause
 		c.Abort(reason)
 		return
 	}
 	c.dropOutput()
-	c.Finish(reason)
-}
-
-// endOf names why nothing more can be read.
-func endOf(err error) Reason {
-	var number unix.Errno
-	switch {
-	case errors.Is(err, errCut):
-		return ReasonCut
-	case errors.As(err, &number):
-		return ReasonReset
-	}
-	return ReasonTLS
+	c.fail(reason, cause)
 }
 
 // watch makes the selector's interest what the connection needs. Interest in

@@ -1,7 +1,9 @@
 package reactor
 
 import (
-	"io"
+	"bytes"
+	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -21,12 +23,18 @@ type wire struct {
 	out     []byte // for the peer, not yet written by the loop
 	end     error  // why nothing more comes
 	shaking bool
-	full    bool // the loop was told that there is no room
+	last    []byte // that has arrived of the handshake, as long as a clear alert
+	shown   bool   // something was sent: the certificate is in the first flight (RFC 8446 4.4)
+	full    bool   // the loop was told that there is no room
 
 	turns  chan struct{} // holds a token for each handshake that computes
 	paused func()        // tells the loop that there is something to write, or room, before a Read waits
 	fetch  func() error  // of a Read after the handshake: fills in, or says why not
 }
+
+// errGone is that the peer has gone. It is not io.EOF, of which crypto/tls makes different
+// errors, depending on where it comes.
+var errGone = errors.New("the peer has gone")
 
 // nothing is that no byte is there now. crypto/tls keeps its state behind an error that is
 // temporary, so that reading goes on where it stopped (Conn.readRecord).
@@ -79,15 +87,18 @@ func (w *wire) take(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.out = append(w.out, p...)
+	w.out, w.shown = append(w.out, p...), true
 	return len(p), nil
 }
 
 // room returns how many bytes a handshake takes now. Where that is none, paused is called
-// once there is some.
+// once there is some. Behind the end there is none.
 func (w *wire) room() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.end != nil {
+		return 0
+	}
 	w.full = len(w.in) == maxAhead
 	return maxAhead - len(w.in)
 }
@@ -97,14 +108,30 @@ func (w *wire) bring(p []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.in = append(w.in, p...)
+	w.last = append(w.last, p[max(0, len(p)-clearAlert):]...)
+	w.last = append(w.last[:0], w.last[max(0, len(w.last)-clearAlert):]...)
 	w.arrived.Signal()
 }
 
-// cut ends a handshake that still waits.
+// clearAlert is the length of an alert that is not encrypted: a record's header, a level and
+// a description (RFC 8446 5.1, 6).
+const clearAlert = 7
+
+// alert returns the alert in the clear that the handshake has ended with, if it has. OpenSSL
+// sends it so where it does not trust a certificate, for it has no keys yet to write with;
+// crypto/tls has, and takes it for a damaged record.
+func (w *wire) alert() (tls.AlertError, bool) {
+	if !bytes.HasPrefix(w.last, []byte{21, 3, 3, 0, 2}) || len(w.last) != clearAlert {
+		return 0, false
+	}
+	return tls.AlertError(w.last[clearAlert-1]), true
+}
+
+// cut ends a handshake, once it has read what has arrived.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end = io.ErrUnexpectedEOF
+	w.end = errGone
 	w.arrived.Signal()
 }
 

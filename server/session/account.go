@@ -83,6 +83,7 @@ func (p *Permissions) UnmarshalText(text []byte) (err error) {
 type Account struct {
 	Name    string          // empty for who has not logged in
 	Storage storage.Storage // what the account sees as the served directory
+	Open    func() error    // sets Storage; it may take long, and is called once, on the pool. Nil where Storage is there
 	Allow   Permissions
 	Buckets []*reactor.Bucket // that its connections share, besides those of all
 	Release func()            // gives back what the account holds; it may block, and is called once, on the pool. May be nil
@@ -114,9 +115,10 @@ type Gate interface {
 	// Anonymous returns whom a connection acts for that has not logged in; nil is
 	// nobody. It is called on the loop goroutine and must not block.
 	Anonymous() *Account
-	// Admit returns why an address may not even try to log in now, or nil. It is
-	// called on the loop goroutine and must not block.
-	Admit(peer netip.Addr, now time.Time) error
+	// Admit returns how many logins of an address have failed of late, and why it may
+	// not even try to log in now, or nil. It is called on the loop goroutine and must
+	// not block.
+	Admit(peer netip.Addr, now time.Time) (failures int, err error)
 	// Login returns the account, or a *LoginError, or what else went wrong. It runs
 	// on the pool, a few at a time.
 	Login(attempt Attempt) (*Account, error)

@@ -8,10 +8,11 @@ import (
 	"ftpd/server/storage"
 )
 
-// command is a request that one job answers.
+// command is a request that one job answers, or a look.
 type command struct {
 	entry
-	stop   context.CancelFunc // ends a job that can be ended; nil for others
+	stop   context.CancelFunc                          // ends a job that can be ended; nil for others
+	look   func(storage.Path) (protocol.Message, bool) // for an answer without a job; nil if there is none
 	isOver bool
 }
 
@@ -82,17 +83,35 @@ func (s *Session) command(c *command, lane reactor.Lane, run func(in storage.Sto
 		s.fail(c.entry, err)
 		return nil
 	}
+	if c.look != nil {
+		if m, ok := c.look(path); ok {
+			(&commandJob{command: c, reply: m}).finish(s)
+			return nil
+		}
+	}
 	in := s.account.Storage
 	s.offload(lane, &commandJob{command: c, run: func() (protocol.Message, error) { return run(in, path) }})
 	return nil
 }
 
+// stat is answered at once where storage has the answer in memory. A worker would have to be
+// woken for it, which takes longer than the answer, and beside busy ones much longer.
 func (s *Session) stat(id uint32, m protocol.Stat) error {
-	c := &command{entry: entry{id: id, op: protocol.OpStat, path: m.Path}}
+	c := &command{entry: entry{id: id, op: protocol.OpStat, path: m.Path}, look: s.statCached}
 	return s.command(c, reactor.Quick, func(in storage.Storage, path storage.Path) (protocol.Message, error) {
 		info, err := in.Stat(path, m.Flags&protocol.StatNoFollow == 0)
 		return meta(info), err
 	})
+}
+
+func (s *Session) statCached(path storage.Path) (protocol.Message, bool) {
+	in, ok := s.account.Storage.(storage.Cached)
+	if !ok || s.looks >= lookBudget {
+		return nil, false
+	}
+	s.looks++
+	info, ok := in.StatCached(path)
+	return meta(info), ok
 }
 
 func (s *Session) mkdir(id uint32, m protocol.Mkdir) error {

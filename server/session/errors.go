@@ -31,6 +31,7 @@ var causes = [...]struct {
 	{storage.ErrTooLarge, protocol.TooLarge, false},
 	{storage.ErrChanged, protocol.Changed, true},
 	{storage.ErrInvalid, protocol.Invalid, false},
+	{storage.ErrBusy, protocol.Busy, true},
 	{context.Canceled, protocol.Cancelled, false},
 	{syscall.EMFILE, protocol.Busy, true},
 	{syscall.ENFILE, protocol.Busy, true},

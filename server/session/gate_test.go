@@ -39,7 +39,7 @@ func (w *walk) choosePolicy(c *session.Config) {
 func (p *policy) Anonymous() *session.Account { return p.anonymous }
 
 // Admit is part of session.Gate.
-func (p *policy) Admit(netip.Addr, time.Time) error { return nil }
+func (p *policy) Admit(netip.Addr, time.Time) (int, error) { return 0, nil }
 
 // Login is part of session.Gate.
 func (p *policy) Login(attempt session.Attempt) (*session.Account, error) {

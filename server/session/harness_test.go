@@ -32,6 +32,7 @@ type harness struct {
 	sent        []byte // to the client, not yet decoded
 	blocked     bool   // output stays queued
 	jobs        []reactor.Job
+	lane        reactor.Lane // of the last one
 	lent        map[*reactor.Buffer]bool
 	input       []byte                    // see reactor.Link.Scratch
 	starved     bool                      // no buffers are lent
@@ -44,6 +45,7 @@ type harness struct {
 	limits      []*reactor.Bucket
 	handshaking bool
 	admitted    bool
+	cause       error
 	exporter    []byte // inside TLS; nil is plain
 	finished    reactor.Reason
 	aborted     reactor.Reason
@@ -55,6 +57,9 @@ type harness struct {
 
 type option func(*session.Config)
 
+// disk is a storage that has nothing in memory, so that every request is a job, on every system.
+type disk struct{ storage.Storage }
+
 // newHarness opens a session over a temporary directory.
 func newHarness(t testing.TB, options ...option) *harness {
 	t.Helper()
@@ -64,7 +69,7 @@ func newHarness(t testing.TB, options ...option) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return newHarnessOn(t, root, store, options...)
+	return newHarnessOn(t, root, disk{store}, options...)
 }
 
 func newHarnessOn(t testing.TB, root string, store storage.Storage, options ...option) *harness {
@@ -338,6 +343,8 @@ func (h *harness) Queued() int { return len(h.output) }
 
 func (h *harness) Limit(b *reactor.Bucket) { h.limits = append(h.limits, b) }
 
+func (h *harness) Cause() error { return h.cause }
+
 func (h *harness) Admit() { h.admitted = true }
 
 func (h *harness) Handshaking() bool { return h.handshaking }
@@ -400,11 +407,14 @@ func (h *harness) Release(b *reactor.Buffer) {
 	h.free[len(b.Bytes)] = append(h.free[len(b.Bytes)], b)
 }
 
-func (h *harness) Offload(_ reactor.Lane, job reactor.Job) { h.jobs = append(h.jobs, job) }
-func (h *harness) Again()                                  { h.again = true }
-func (h *harness) SetDeadline(t time.Time)                 { h.deadline = t }
-func (h *harness) Moved() time.Time                        { return h.moved }
-func (h *harness) Counts() (in, out int64)                 { return h.in, h.out }
+func (h *harness) Offload(lane reactor.Lane, job reactor.Job) {
+	h.jobs, h.lane = append(h.jobs, job), lane
+}
+
+func (h *harness) Again()                  { h.again = true }
+func (h *harness) SetDeadline(t time.Time) { h.deadline = t }
+func (h *harness) Moved() time.Time        { return h.moved }
+func (h *harness) Counts() (in, out int64) { return h.in, h.out }
 
 func (h *harness) Finish(reason reactor.Reason) {
 	if h.finished == "" {

@@ -10,6 +10,9 @@ import (
 const (
 	// frameBudget bounds the frames handled in one turn of a connection.
 	frameBudget = 256
+	// lookBudget bounds the looks at what storage has in memory in one turn: each is a
+	// few system calls, some microseconds.
+	lookBudget = 16
 	// maxHolding bounds the bytes of DATA that wait for storage; above it no
 	// input is read.
 	maxHolding = 2 << 20
@@ -162,7 +165,7 @@ func (s *Session) Holding() time.Time {
 
 // process handles the frames that have arrived, within the budget of a turn.
 func (s *Session) process() {
-	s.more = false
+	s.more, s.looks = false, 0
 	for range frameBudget {
 		if s.Paused() || !s.step() {
 			return

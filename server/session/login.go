@@ -9,34 +9,38 @@ import (
 	"ftpd/server/reactor"
 )
 
-// maxLogins bounds the logins of a server that are decided or wait for it. With the
-// few workers of the lane and some 30 ms for a password, the last one waits about a
-// second.
-const maxLogins = 64
-
 // login is an AUTH in flight.
 //
-//	deciding -> delayed -> answered
-//	        \______________^
+//	waiting -> deciding -> opening the home -> answered
+//	    |          |               |__________^
+//	    |          \-----> delayed ___________^
+//	    \__________________^
 type login struct {
 	entry
 	user    string
 	isOver  bool      // the connection is gone
+	proven  bool      // who logs in is the user; what is missing is up to us
 	due     time.Time // when the failure is told; zero while it is decided
 	failure error
 }
 
 func (l *login) waits() bool { return false }
 
-// cancel is part of request. What is being decided cannot be called back.
-func (l *login) cancel(s *Session) { l.isOver = s.state == closed }
+// cancel is part of request. What has begun is not called back, unless nobody hears of
+// it any more.
+func (l *login) cancel(s *Session) {
+	if s.state == closed {
+		l.isOver = true
+		s.line.leave(l)
+	}
+}
 
 // auth takes an AUTH.
 func (s *Session) auth(id uint32, m protocol.Authenticate) error {
 	if err := s.admit(id); err != nil {
 		return err
 	}
-	err := s.mayLogin(m.Method)
+	failures, err := s.mayLogin(m.Method)
 	l := &login{entry: entry{id: id, op: protocol.OpAuth, started: s.now}, user: m.User}
 	s.add(id, l)
 	if err != nil {
@@ -44,9 +48,8 @@ func (s *Session) auth(id uint32, m protocol.Authenticate) error {
 		return nil
 	}
 	s.login = l
-	s.logins++
 	exporter, _ := s.link.Exporter(protocol.LoginExporter)
-	s.offload(reactor.Login, &loginJob{login: l, gate: s.config.Gate, attempt: Attempt{
+	s.stand(&loginJob{session: s, login: l, gate: s.config.Gate, attempt: Attempt{
 		Peer:       s.peer.Addr(),
 		Now:        s.now,
 		Method:     m.Method,
@@ -54,34 +57,35 @@ func (s *Session) auth(id uint32, m protocol.Authenticate) error {
 		Credential: bytes.Clone(m.Credential),
 		Signature:  bytes.Clone(m.Signature),
 		Exporter:   exporter,
-	}})
+	}}, failures)
 	return nil
 }
 
-// mayLogin tells whether a login may be decided at all.
-func (s *Session) mayLogin(method protocol.Method) error {
+// mayLogin tells whether a login may be decided at all, and how many of the same address
+// have failed.
+func (s *Session) mayLogin(method protocol.Method) (failures int, err error) {
 	switch {
 	case s.config.Gate == nil:
-		return protocol.Errorf(protocol.Unsupported, "this server has no users")
+		return 0, protocol.Errorf(protocol.Unsupported, "this server has no users")
 	case s.state == draining:
-		return errTakesNoMore
+		return 0, errTakesNoMore
 	case s.account != nil && s.account.Name != "":
-		return protocol.Errorf(protocol.Invalid, "this connection is logged in already")
+		return 0, protocol.Errorf(protocol.Invalid, "this connection is logged in already")
 	case s.requests.len() > 0:
-		return protocol.Errorf(protocol.Invalid, "a login takes a connection with no other request in flight")
+		return 0, protocol.Errorf(protocol.Invalid, "a login takes a connection with no other request in flight")
 	case method == protocol.PublicKey && !s.link.Secure():
-		return protocol.Errorf(protocol.Unsupported, "a login with a key is possible inside TLS only")
+		return 0, protocol.Errorf(protocol.Unsupported, "a login with a key is possible inside TLS only")
 	case method == protocol.Password && !s.link.Secure() && !s.config.PlainPasswords:
-		return protocol.Errorf(protocol.Unsupported, "this server takes passwords inside TLS only")
-	case s.logins >= maxLogins:
-		return &protocol.RequestError{Code: protocol.Busy, Retry: true, Message: "too many logins wait already; try again later"}
+		return 0, protocol.Errorf(protocol.Unsupported, "this server takes passwords inside TLS only")
 	}
 	return s.config.Gate.Admit(s.peer.Addr(), s.now)
 }
 
 // loginJob has the gate decide.
 type loginJob struct {
+	session *Session
 	login   *login
+	rank    int // in the line
 	gate    Gate
 	attempt Attempt
 	account *Account
@@ -96,24 +100,71 @@ func (j *loginJob) Run() {
 
 // finish is part of job.
 func (j *loginJob) finish(s *Session) {
-	s.logins--
-	l := j.login
-	switch {
-	case j.account != nil && s.spare && !j.account.Allow.Has(Admin):
-		s.giveUp(j.account)
-		l.turnAway(s)
+	s.line.decided(j)
+	s.decide()
+	if j.account == nil {
+		j.login.fail(s, j.err)
 		return
-	case j.account != nil && (l.isOver || s.ended || s.state == draining):
-		s.giveUp(j.account)
-		l.failure = errTakesNoMore
-	case j.account != nil:
-		l.succeed(s, j.account, j.attempt.Method)
-		return
-	default:
-		l.failure = j.err
-		l.delay(s)
 	}
-	if !l.isOver && l.due.IsZero() {
+	j.login.proven = true
+	if !j.login.welcome(s, j.account) {
+		return
+	}
+	if j.account.Open != nil {
+		if s.state == authenticating {
+			s.link.SetDeadline(s.loginDeadline())
+		}
+		s.offload(reactor.Home, &openJob{login: j.login, account: j.account, method: j.attempt.Method})
+		return
+	}
+	j.login.succeed(s, j.account, j.attempt.Method)
+}
+
+// openJob opens the home of who has logged in.
+type openJob struct {
+	login   *login
+	account *Account
+	method  protocol.Method
+	err     error
+}
+
+// Run is part of reactor.Job.
+func (j *openJob) Run() { j.err = j.account.Open() }
+
+// finish is part of job.
+func (j *openJob) finish(s *Session) {
+	if j.err != nil {
+		s.giveUp(j.account)
+		j.login.fail(s, j.err)
+		return
+	}
+	if j.login.welcome(s, j.account) {
+		j.login.succeed(s, j.account, j.method)
+	}
+}
+
+// welcome reports whether the connection can act for the user still. Where not, the
+// account is given up.
+func (l *login) welcome(s *Session, account *Account) bool {
+	switch {
+	case s.spare && !account.Allow.Has(Admin):
+		s.giveUp(account)
+		l.turnAway(s)
+	case l.isOver || s.ended || s.state == draining:
+		s.giveUp(account)
+		l.failure = errTakesNoMore
+		l.tell(s)
+	default:
+		return true
+	}
+	return false
+}
+
+// fail ends a login that came to nothing.
+func (l *login) fail(s *Session, err error) {
+	l.failure = err
+	l.delay(s)
+	if l.due.IsZero() {
 		l.tell(s)
 	}
 }
@@ -153,6 +204,9 @@ func (l *login) delay(s *Session) {
 
 // tell answers a login that failed.
 func (l *login) tell(s *Session) {
+	if l.isOver {
+		return
+	}
 	s.login = nil
 	s.fail(l.entry, l.failure)
 }
@@ -167,13 +221,13 @@ func (l *login) sooner(t time.Time) time.Time {
 }
 
 // loginDeadline returns when a connection has to have logged in that must; zero is
-// never. There are too few spare places for that.
+// never. There are too few spare places for that. Who has done so may wait for the home.
 func (s *Session) loginDeadline() time.Time {
 	limit := s.config.LoginTimeout
 	if limit == 0 && s.spare {
 		limit = spareTimeout
 	}
-	if s.state != authenticating || limit == 0 {
+	if s.state != authenticating || limit == 0 || s.login != nil && s.login.proven {
 		return zeroTime
 	}
 	return s.started.Add(limit)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"ftpd/protocol"
-	"ftpd/server/reactor"
 	"ftpd/server/session"
 )
 
@@ -275,36 +274,6 @@ func TestRefusedAddress(t *testing.T) {
 	h.greet()
 	if c := code(t, h, authenticate()); c != protocol.Busy || asked {
 		t.Errorf("%s; the gate was asked: %t", c, asked)
-	}
-}
-
-// TestLoginQueue bounds the logins of all sessions together.
-func TestLoginQueue(t *testing.T) {
-	var released int
-	first := guarded(t, users(&released))
-	config := session.Config{Storage: first.store, Gate: users(&released), PlainPasswords: true, Logger: slog.New(slog.DiscardHandler)}
-	factory := session.NewFactory(config)
-	open := func() *harness {
-		h := opened(t, factory, first.root, first.store, reactor.Peer{})
-		h.greet()
-		h.feed(authenticate()) // and its job does not run
-		return h
-	}
-	var waiting []*harness
-	for range 64 {
-		waiting = append(waiting, open())
-	}
-	h := open()
-	list := h.frames()
-	if m := decode[protocol.Error](t, list[0]); m.Code != protocol.Busy || !m.Retry {
-		t.Errorf("the 65th: %+v", m)
-	}
-	waiting[0].close() // one that is gone has its job run still
-	if c := code(t, h, authenticate()); c != 0 {
-		t.Errorf("with a place free: %s", c)
-	}
-	if released != 1 {
-		t.Errorf("%d accounts released, of a connection that was gone", released)
 	}
 }
 

@@ -20,11 +20,12 @@ import (
 type gate struct {
 	anonymous *session.Account
 	admit     error
+	failures  map[netip.Addr]int
 	login     func(session.Attempt) (*session.Account, error)
 }
 
 func (g *gate) Anonymous() *session.Account                       { return g.anonymous }
-func (g *gate) Admit(netip.Addr, time.Time) error                 { return g.admit }
+func (g *gate) Admit(a netip.Addr, _ time.Time) (int, error)      { return g.failures[a], g.admit }
 func (g *gate) Login(a session.Attempt) (*session.Account, error) { return g.login(a) }
 
 // permitted is a request and what it needs.

@@ -39,11 +39,8 @@ func (s *Session) unplaced(op protocol.Opcode) bool {
 func (l *login) turnAway(s *Session) {
 	reason, err := noPlace(s.full)
 	l.failure = err
-	if l.isOver {
-		return
-	}
 	l.tell(s)
-	if !s.ended {
+	if !l.isOver && !s.ended {
 		s.finish(reason)
 	}
 }

@@ -18,7 +18,7 @@ func (g *openGate) Anonymous() *session.Account {
 	return &session.Account{Storage: g.harness.store, Allow: session.Everything}
 }
 
-func (g *openGate) Admit(netip.Addr, time.Time) error { return nil }
+func (g *openGate) Admit(netip.Addr, time.Time) (int, error) { return 0, nil }
 
 func (g *openGate) Login(a session.Attempt) (*session.Account, error) {
 	allow, err := session.ParsePermissions(a.User)

@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 	"unique"
@@ -71,7 +72,7 @@ type shared struct {
 	config   Config
 	everyone *Account  // where there is no gate
 	pool     sync.Pool // of *work
-	logins   int       // being decided, or waiting for it
+	line     line      // of those who log in
 }
 
 // NewFactory returns a Factory with config's defaults filled in.
@@ -246,9 +247,27 @@ func (s *Session) Closed(now time.Time, reason reactor.Reason) {
 	}
 	s.letGoOfInput()
 	in, out := s.link.Counts()
-	s.config.Logger.Info("connection closed", append(s.who(), "agent", s.name(), "reason", string(reason),
-		"requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))...)
+	said := append(s.who(), "agent", s.name(), "reason", string(reason))
+	said = append(said, s.cause()...)
+	said = append(said, "requests", s.served, "failed", s.failed, "in", in, "out", out, "duration", now.Sub(s.started).Round(time.Microsecond))
+	s.config.Logger.Info("connection closed", said...)
 	s.releaseAccount()
+}
+
+// maxCause bounds what the log has of a cause, in bytes: it may hold what the peer sent.
+const maxCause = 200
+
+// cause is what the log says of why the connection ends, besides the reason.
+func (s *Session) cause() []any {
+	err := s.link.Cause()
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if len(text) > maxCause {
+		text = text[:maxCause] + "..."
+	}
+	return []any{"cause", strings.ToValidUTF8(text, "\uFFFD")}
 }
 
 // context returns the context of this session's jobs, which ends with it.

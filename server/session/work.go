@@ -15,6 +15,7 @@ type work struct {
 	now      time.Time // of the call in progress, for its handlers
 	drainFor reactor.Reason
 	more     bool // the frame budget ended before the frames did
+	looks    int  // at what storage has in memory, in this turn
 
 	decoder  protocol.Decoder
 	input    *reactor.Buffer // lent to the decoder

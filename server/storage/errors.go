@@ -14,4 +14,5 @@ var (
 	ErrTooLarge     = errors.New("file is too large for the server's file system")
 	ErrChanged      = errors.New("is not the version that was asked for")
 	ErrInvalid      = errors.New("invalid argument")
+	ErrBusy         = errors.New("busy; try again later")
 )

@@ -2,8 +2,8 @@
 // a directory (package local), and later other stores. Nothing above it
 // assumes a descriptor.
 //
-// Every method may block for as long as a disk does, so the loop never calls
-// one: they run on the offload pool, several at a time. All are safe for
+// Every method may block for as long as a disk does, so the loop calls none but that of
+// Cached: they run on the offload pool, several at a time. All are safe for
 // concurrent use unless said otherwise.
 package storage
 
@@ -11,6 +11,13 @@ import (
 	"context"
 	"time"
 )
+
+// Cached is a Storage that has some answers in memory.
+type Cached interface {
+	// StatCached is Stat where that waits for nothing: neither a disk nor a network. It
+	// reports false where it would wait, and for a link and an error, which are left to Stat.
+	StatCached(path Path) (Info, bool)
+}
 
 // Storage is a tree of files.
 type Storage interface {

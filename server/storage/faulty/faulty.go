@@ -67,6 +67,9 @@ type Hooks struct {
 	// Damage is given what a ReadAt of a file has brought from an offset on, and may
 	// change it, as a disk does that decays: nothing else tells of it.
 	Damage func(path storage.Path, p []byte, offset int64)
+	// Cached has the storage tell what it has in memory, around these hooks, as a system
+	// does whose disk is slow.
+	Cached bool
 }
 
 // Hook is called at an operation on a path.
@@ -107,6 +110,14 @@ func (h *Hooks) around(op Op, path storage.Path, do func() error) error {
 		return err
 	}
 	return h.After(op, path)
+}
+
+// StatCached implements [storage.Cached].
+func (s *Storage) StatCached(path storage.Path) (storage.Info, bool) {
+	if inner, ok := s.inner.(storage.Cached); ok && s.hooks.Cached {
+		return inner.StatCached(path)
+	}
+	return storage.Info{}, false
 }
 
 // Stat implements [storage.Storage].

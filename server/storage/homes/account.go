@@ -13,9 +13,10 @@ import (
 
 // How often a home is counted anew, because something is refused that would have room if
 // other programs had removed files: never sooner than this, and never so often that the
-// counting takes more than a twentieth of the time.
+// counting takes more than a twentieth of the time. Only so long can who begins a PUT be
+// refused for want of room that other programs have made.
 const (
-	recountAfter = 10 * time.Second
+	recountAfter = time.Second
 	recountShare = 20
 )
 

@@ -44,6 +44,16 @@ func (m *home) start(root *os.Root, options local.Options) {
 	}
 }
 
+// isReady reports whether store or err is there.
+func (m *home) isReady() bool {
+	select {
+	case <-m.ready:
+		return true
+	default:
+		return false
+	}
+}
+
 // limit gives the home another quota.
 func (m *home) limit(quota Quota) {
 	if m.account != nil {

@@ -61,6 +61,10 @@ type key struct {
 // atOnce is how many homes are counted anew at the same time.
 const atOnce = 2
 
+// maxWaiting bounds the calls of Acquire that wait for one home to be counted, so that who
+// has a large one leaves others the means to open theirs.
+const maxWaiting = 8
+
 // Open opens the root, which must exist. Its errors name it.
 func Open(root string, options Options) (*Homes, error) {
 	dir, err := os.OpenRoot(root)
@@ -77,7 +81,8 @@ func Open(root string, options Options) (*Homes, error) {
 // Acquire returns the storage of a home, a path below the root with or without a slash
 // before it, until release is called; "/" is the root itself. No link leads out of the root.
 //
-// The first to use a home with a quota waits until it is counted. Where the same home is
+// The first to use a home with a quota waits until it is counted, as do a few others; more
+// get [storage.ErrBusy]. Where the same home is
 // acquired with another quota, the last one counts for all. A quota that is given to a home
 // in use, or taken from it, counts for those who come from then on: so long as others use it
 // without, what they change is not counted, and the home is counted anew once they are gone.
@@ -142,13 +147,18 @@ func (h *Homes) use(key key, root *os.Root, quota Quota) (*home, error) {
 		h.mu.Unlock()
 		home.start(root, h.options.Options)
 	} else {
-		home.users++
-		closing := home.closing
+		closing, crowded := home.closing, !home.isReady() && home.users >= maxWaiting
+		if !crowded {
+			home.users++
+		}
 		h.mu.Unlock()
 		_ = root.Close()
-		if closing {
+		switch {
+		case closing:
 			<-home.over
 			return nil, nil
+		case crowded:
+			return nil, fmt.Errorf("%w: what is in it is being counted", storage.ErrBusy)
 		}
 		<-home.ready
 	}

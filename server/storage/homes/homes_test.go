@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"ftpd/server/storage"
@@ -250,4 +252,44 @@ func TestHomesClosed(t *testing.T) {
 	if err == nil {
 		t.Error("a home of what is closed was opened")
 	}
+}
+
+// TestHomeThatIsBeingCounted: a few wait for it, more hear that they are to come again, and
+// other homes open meanwhile.
+func TestHomeThatIsBeingCounted(t *testing.T) {
+	h := open(t, t.TempDir(), Options{Make: true})
+	root, key, err := h.enter("large")
+	check(t, err)
+	key.limited = true
+	quota := Quota{Bytes: 100}
+	h.mu.Lock()
+	large := h.add(key, quota)
+	h.mu.Unlock()
+	var waiting sync.WaitGroup
+	for range maxWaiting - 1 {
+		waiting.Go(func() {
+			_, release, err := h.Acquire("large", quota)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			release()
+		})
+	}
+	for {
+		h.mu.Lock()
+		users := large.users
+		h.mu.Unlock()
+		if users == maxWaiting {
+			break
+		}
+		runtime.Gosched()
+	}
+	_, _, err = h.Acquire("large", quota)
+	wantError(t, "one more", err, storage.ErrBusy)
+	acquire(t, h, "small", quota)
+	large.start(root, h.options.Options)
+	waiting.Wait()
+	acquire(t, h, "large", quota)
+	h.release(large)
 }

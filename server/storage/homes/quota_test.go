@@ -134,11 +134,17 @@ func TestQuotaSays(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 1535: "1.49 KiB", 10<<30 - 1: "9.99 GiB", 10 << 30: "10 GiB", 1<<63 - 1: "7.99 EiB",
+	for _, c := range []struct {
+		quota, n int64
+		want     string
+	}{
+		{1 << 40, 0, "0 bytes"}, {1 << 40, 1023, "1023 bytes"}, {1 << 40, 1024, "1 KiB"}, {1 << 40, 1535, "1.49 KiB"},
+		{1 << 40, 10<<30 - 1, "9.99 GiB"}, {1 << 40, 10 << 30, "10 GiB"}, {1 << 40, 1<<63 - 1, "7.99 EiB"},
+		{10e9, 999, "999 bytes"}, {10e9, 1000, "1 KB"}, {10e9, 10e9, "10 GB"}, {10e9, 10e9 - 1, "9.99 GB"}, {1e12, 1<<63 - 1, "9.22 EB"},
+		{1_024_000, 1_024_000, "1.02 MB"}, {12345, 12345, "12.34 KB"},
 	} {
-		if got := size(n); got != want {
-			t.Errorf("%d bytes are %q, want %q", n, got, want)
+		if got := unitsOf(c.quota).size(c.n); got != c.want {
+			t.Errorf("%d bytes of %d are %q, want %q", c.n, c.quota, got, c.want)
 		}
 	}
 }

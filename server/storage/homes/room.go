@@ -37,8 +37,9 @@ func (a *account) refuseFiles() error {
 }
 
 func (a *account) refuseBytes(wanted, held int64) error {
+	units := unitsOf(a.quota.Bytes)
 	return fmt.Errorf("%w: %s of %s are stored%s, and this takes %s more", storage.ErrQuota,
-		size(a.stored.Bytes), size(a.quota.Bytes), coming(held, func(n ...any) string { return size(n[0].(int64)) }), size(wanted))
+		units.size(a.stored.Bytes), units.size(a.quota.Bytes), coming(held, func(n ...any) string { return units.size(n[0].(int64)) }), units.size(wanted))
 }
 
 // coming tells of what is in the making.
@@ -49,21 +50,39 @@ func coming(held int64, format func(...any) string) string {
 	return ", " + format(held) + " more are on their way"
 }
 
+// units are names of numbers of bytes, each so many times the one before.
+type units struct {
+	names []string
+	step  int64
+}
+
+var (
+	decimal = units{[]string{"KB", "MB", "GB", "TB", "PB", "EB"}, 1000}
+	binary  = units{[]string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}, 1024}
+)
+
+// unitsOf returns the units in which a quota is a round number, as it was given.
+func unitsOf(quota int64) units {
+	if quota%binary.step == 0 && quota%decimal.step != 0 {
+		return binary
+	}
+	return decimal
+}
+
 // size returns a number of bytes for people. It is rounded down, so that what is nearly used
 // up does not look like it were.
-func size(n int64) string {
-	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	if n < 1024 {
+func (u units) size(n int64) string {
+	if n < u.step {
 		return fmt.Sprintf("%d bytes", n)
 	}
-	scale, unit := int64(1024), 0
-	for n/scale >= 1024 && unit < len(units)-1 {
-		scale *= 1024
+	scale, unit := u.step, 0
+	for n/scale >= u.step && unit < len(u.names)-1 {
+		scale *= u.step
 		unit++
 	}
 	if n%scale == 0 {
-		return fmt.Sprintf("%d %s", n/scale, units[unit])
+		return fmt.Sprintf("%d %s", n/scale, u.names[unit])
 	}
-	hundredths := n % scale / (scale / 1024) * 100 / 1024
-	return fmt.Sprintf("%d.%02d %s", n/scale, hundredths, units[unit])
+	hundredths := n % scale / (scale / u.step) * 100 / u.step
+	return fmt.Sprintf("%d.%02d %s", n/scale, hundredths, u.names[unit])
 }

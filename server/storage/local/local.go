@@ -68,6 +68,7 @@ type Store struct {
 	top     *os.File // the root again, as a descriptor to name entries from
 	topID   fileID
 	escapes error // what os.Root answers for a path that leads out of it
+	cached  cached
 	options Options
 	*common
 	now func() time.Time
@@ -157,6 +158,7 @@ func (s *Store) openTop() error {
 		return &fs.PathError{Op: "fstat", Path: s.root.Name(), Err: err}
 	}
 	s.top, s.topID, s.escapes = top, idOf(&stat), escapeError(s.root)
+	s.cached = cachedOf(int(top.Fd()))
 	return nil
 }
 

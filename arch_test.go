@@ -99,6 +99,7 @@ var arrows = []arrow{
 	{from: "internal/ownfile"},
 	{from: "internal/trial"},
 	{from: "internal/trial/trialtest"},
+	{from: "internal/trial/rekey", modules: []string{"golang.org/x/crypto/chacha20poly1305"}},
 	{from: "internal/trial/fault", project: []string{"internal/trial", "protocol"}},
 	{from: "internal/soak", project: []string{"internal/trial", "internal/trial/fault"}, tests: []string{"internal/trial/trialtest"}},
 	{from: "internal/demo", project: []string{"internal/trial"}, tests: []string{"internal/trial/trialtest"}},

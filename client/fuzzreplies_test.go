@@ -130,7 +130,8 @@ func (s *evilServer) sayOrNot(id uint32, right []byte) bool {
 		return s.say(right)
 	case n < 205:
 		return s.say(append(right, right...))
-	case n < 210:
+	case n < 210: // where that one waits too, it has its answer, and this one none
+		s.evil = true
 		binary.BigEndian.PutUint32(right[4:], id+1)
 		return s.say(protocol.Seal(right))
 	case n < 215:

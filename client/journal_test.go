@@ -34,6 +34,12 @@ func TestJournalDamaged(t *testing.T) {
 			t.Errorf("changed at %d it is read", i)
 		}
 	}
+	another := bytes.Clone(head[:len(head)-protocol.DigestLen])
+	another[len(journalMagic)-1]++
+	digest := protocol.BlockDigest(another)
+	if _, _, err := readHead(bytes.NewReader(append(another, digest[:]...))); err == nil {
+		t.Error("one of another version is read")
+	}
 	for what, o := range map[string]origin{
 		"a small file": {size: bs, etag: 1}, "no etag": {size: bs + 1}, "a negative size": {size: -1, etag: 1},
 	} {

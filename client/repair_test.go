@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"ftpd/internal/trial"
@@ -194,5 +195,27 @@ func TestPutAskedForWhatItDidNotSend(t *testing.T) {
 	}), nil)
 	if !errors.Is(err, ErrProtocol) {
 		t.Error(err)
+	}
+}
+
+// A server that asks for one block again and again is no server.
+func TestPutAskedAgainAndAgain(t *testing.T) {
+	var asked atomic.Int64
+	c := withPeer(t, peerOptions{}, func(p *peer) {
+		put := p.expect(protocol.OpPut)
+		p.expect(protocol.OpData) // one block does not wait for READY
+		p.expect(protocol.OpEnd)
+		for range 100 {
+			p.send(put.Request, protocol.Ready{Flags: protocol.ReadyAgain})
+			if f, ok := p.next(); !ok || f.Opcode != protocol.OpData {
+				break
+			}
+			asked.Add(1)
+		}
+		p.drain()
+	})
+	_, err := c.Put(limit(t), "f", bytes.NewReader(bytesOf(bs)), nil)
+	if n := asked.Load(); !errors.Is(err, ErrProtocol) || n == 0 || n > 2*mostDamaged {
+		t.Errorf("%v, after %d times", err, n)
 	}
 }

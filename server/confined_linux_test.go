@@ -75,9 +75,8 @@ func (d *daemon) threads(check func(field func(name string) string)) {
 }
 
 // exercise does what a server can be asked for, in sizes that take each way of storing.
-func exercise(t *testing.T, d *daemon) {
+func exercise(t *testing.T, d *daemon, c *client.Client) {
 	t.Helper()
-	c := dial(t, d.address)
 	ctx := t.Context()
 	stored := putSized(t, c)
 	for path, size := range stored {
@@ -129,7 +128,7 @@ func exercise(t *testing.T, d *daemon) {
 func TestConfined(t *testing.T) {
 	d := run(t, t.TempDir(), "--confine", "auto")
 	confined(t, d)
-	exercise(t, d)
+	exercise(t, d, dial(t, d.address))
 	d.threads(func(field func(string) string) {
 		if field("NoNewPrivs") != "1" {
 			t.Errorf("a thread has NoNewPrivs %s", field("NoNewPrivs"))
@@ -163,7 +162,7 @@ func TestReadOnlyConfined(t *testing.T) {
 // thread, and do all that it can be asked for.
 func TestAnotherUser(t *testing.T) {
 	d := run(t, given(t), "--user-id", "65534", "--group-id", "65534")
-	exercise(t, d)
+	exercise(t, d, dial(t, d.address))
 	d.threads(func(field func(string) string) {
 		for name, want := range map[string]string{
 			"Uid": "65534 65534 65534 65534", "Gid": "65534 65534 65534 65534", "Groups": "65534",

@@ -168,7 +168,7 @@ func inProcess(t *testing.T, config Config) (s *Server, stop func()) {
 
 // asked returns the kind of selector that the suite is run on: that of
 // FTPD_SELECTOR, which the daemon reads itself.
-func asked(t *testing.T) selector.Kind {
+func asked(t testing.TB) selector.Kind {
 	t.Helper()
 	kind, err := selector.ParseKind(cmp.Or(os.Getenv("FTPD_SELECTOR"), "auto"))
 	if err != nil {

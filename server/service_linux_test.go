@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -148,6 +150,26 @@ func TestSocketOfManager(t *testing.T) {
 	}
 }
 
+// startWrongly starts ftpd as a service manager does that does something wrong, and returns
+// what it says and its exit status; -1 is of one that serves all the same.
+func startWrongly(t *testing.T, socket *os.File, variables []string) (out string, status int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, ftpd, "--root", t.TempDir(), "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=")
+	if socket != nil {
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=ftpd.socket")
+		cmd.ExtraFiles = []*os.File{socket}
+	}
+	cmd.Env = append(cmd.Env, variables...)
+	said, err := cmd.CombinedOutput()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return string(said), cmd.ProcessState.ExitCode()
+}
+
 // TestWrongManagers: what a service manager does wrong is one clear error.
 func TestWrongManagers(t *testing.T) {
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -209,20 +231,12 @@ func TestWrongManagers(t *testing.T) {
 		{"no time", nil, []string{"WATCHDOG_USEC=soon"}, []string{"WATCHDOG_USEC", "soon"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, ftpd, "--root", t.TempDir(), "--listen", "127.0.0.1:0")
-			cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=ftpd.socket")
-			if c.socket == nil {
-				cmd.Env = append(os.Environ(), "LISTEN_FDS=")
-			} else {
-				cmd.ExtraFiles = []*os.File{c.socket}
-			}
-			cmd.Env = append(cmd.Env, c.variables...)
-			out, err := cmd.CombinedOutput()
-			if err == nil || cmd.ProcessState.ExitCode() != 2 {
-				t.Errorf("%v", err)
+			out, status := startWrongly(t, c.socket, c.variables)
+			if status != 2 {
+				t.Errorf("its exit status is %d", status)
 			}
 			for _, want := range c.says {
-				if !strings.Contains(string(out), want) {
+				if !strings.Contains(out, want) {
 					t.Errorf("it does not say %q:\n%s", want, out)
 				}
 			}

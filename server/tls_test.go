@@ -32,7 +32,7 @@ func secureServer(t testing.TB, config Config) (address string, log *logBuffer) 
 		t.Fatal(err)
 	}
 	log = &logBuffer{}
-	config.Identity, config.Durability = id, None
+	config.Identity, config.Durability, config.Selector = id, None, asked(t)
 	config.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s, err := New(config)
 	if err != nil {

@@ -171,6 +171,9 @@ func TestSignatures(t *testing.T) {
 		if signed(here, "alice", blob, append(s, 0)) || signed(here, "alice", blob, s[:len(s)-1]) || signed(here, "alice", append(blob, 0), s) {
 			t.Errorf("%s: taken with a byte too many, or too few", c.name)
 		}
+		if signed(here, "bob", blob, s) {
+			t.Errorf("%s: taken for another user", c.name)
+		}
 		s[len(s)-5] ^= 1
 		if signed(here, "alice", blob, s) {
 			t.Errorf("%s: taken with a bit flipped", c.name)

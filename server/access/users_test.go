@@ -90,8 +90,18 @@ func TestExposedUsersFile(t *testing.T) {
 			t.Errorf("%04o, changed: %v", mode, err)
 		}
 	}
-	if _, err := ReadUsers(t.TempDir()); err == nil {
-		t.Error("a directory was read")
+	directory := t.TempDir()
+	if err := os.Chmod(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadUsers(directory); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+	if err := errors.Join(os.Chmod(name, 0o600), os.Truncate(name, maxFile+1)); err != nil { // a hole, which takes no room
+		t.Fatal(err)
+	}
+	if _, err := ReadUsers(name); err == nil || !strings.Contains(err.Error(), "more than a users file has") {
+		t.Errorf("one that is too large: %v", err)
 	}
 }
 

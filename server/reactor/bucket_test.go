@@ -214,6 +214,22 @@ func TestBucketShared(t *testing.T) {
 	}
 }
 
+// TestNobodyOvertakes has one come for a few bytes at the moment when those in line may go
+// on: it stands behind them.
+func TestNobodyOvertakes(t *testing.T) {
+	w := newClockwork(t, Config{})
+	bucket := NewBucket(0, 100_000)
+	w.connect(true, bucket)
+	w.run(time.Second)
+	late := w.connect(false, bucket).conn
+	late.out = freeStart
+	line := &bucket.meters[output]
+	w.now = line.paid.Add(time.Millisecond)
+	if before := line.line.Len(); before == 0 || late.allowance(output, 1) != 0 || line.line.Len() != before+1 {
+		t.Errorf("%d stood in line, and %d do now", before, line.line.Len())
+	}
+}
+
 // TestBucketsTogether has a connection need two buckets that others use all the time: it
 // gets on as well, and no faster than the narrower one lets it.
 func TestBucketsTogether(t *testing.T) {

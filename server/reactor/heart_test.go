@@ -60,8 +60,13 @@ func TestHeartbeat(t *testing.T) {
 	defer conn.Close()
 	sessions := <-made
 	for range 10 {
-		if beat := <-beats; beat != sessions {
-			t.Errorf("sessions are made on %s, and the heart beats on %s", sessions, beat)
+		select {
+		case beat := <-beats:
+			if beat != sessions {
+				t.Errorf("sessions are made on %s, and the heart beats on %s", sessions, beat)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the heart beats no more")
 		}
 	}
 	loop.Abort()

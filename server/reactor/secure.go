@@ -20,6 +20,9 @@ const (
 	sealedMore = 64
 	// foreignRecord is what a plain client is told that comes to a port with TLS.
 	foreignRecord = "ftpd: this port speaks TLS 1.3; connect with ftpds:// or --tls\r\n"
+	// maxAnswers bounds what TLS itself has to say and the peer does not take, in bytes: an
+	// answer to KeyUpdate has 27, and an honest peer asks for one in many gigabytes.
+	maxAnswers = 4 << 10
 	// handshakeRecord is the first byte of every TLS connection (RFC 8446 5.1).
 	handshakeRecord = 22
 )
@@ -27,6 +30,9 @@ const (
 // errCut is that the peer's bytes ended without close_notify: somebody may have cut them
 // (RFC 8446 6.1).
 var errCut = errors.New("TLS ended without close_notify")
+
+// errAnswers is that the peer has asked for more than maxAnswers, and takes none of it.
+var errAnswers = errors.New("the peer asks for other keys and takes no answer")
 
 // secure is TLS over TCP. The handshake has a goroutine of its own, for crypto/tls cannot
 // suspend one; after it records are opened and sealed on the loop, between the buffers of
@@ -40,6 +46,7 @@ type secure struct {
 	more      bool       // something may have been read that the selector cannot tell of
 	fetched   int        // bytes that this Read has had from the socket
 	held      bool       // and there may be more: see fetch
+	answers   int        // bytes among those of wire.out that are not the session's
 	farewell  bool       // close_notify is written
 
 	sealed *Buffer // in which wire.out lies, while there is some
@@ -58,7 +65,11 @@ func newSecure(c *Conn, config *tls.Config) *secure {
 
 // Read fills p with what has arrived, of as many records as there are.
 func (t *secure) Read(p []byte) (n int, err error) {
+	if t.answers > maxAnswers {
+		return 0, errAnswers
+	}
 	t.fetched, t.held = 0, false
+	unsent := len(t.wire.out)
 	for n < len(p) {
 		var opened int
 		opened, err = t.tls.Read(p[n:])
@@ -67,6 +78,7 @@ func (t *secure) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
+	t.answers += len(t.wire.out) - unsent
 	t.more = err == nil || t.held
 	switch {
 	case n > 0: // an error comes again
@@ -126,7 +138,7 @@ func (t *secure) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Flush writes what is sealed.
+// Flush writes what is sealed, which is movement where the session has made it.
 func (t *secure) Flush() error {
 	t.wire.mu.Lock() // of a handshake
 	defer t.wire.mu.Unlock()
@@ -136,8 +148,11 @@ func (t *secure) Flush() error {
 			return err
 		}
 		t.wire.out = t.wire.out[n:]
+		if loop := t.conn.loop; t.sealed != nil {
+			t.conn.moved = loop.now.Sub(loop.epoch)
+		}
 	}
-	t.wire.out = nil
+	t.wire.out, t.answers = nil, 0
 	if t.sealed != nil {
 		t.conn.loop.buffers.put(t.sealed)
 		t.sealed = nil

@@ -164,10 +164,12 @@ func (l *Loop) flush(c *Conn) bool {
 	return err == nil
 }
 
-// broken ends a connection that cannot be read any more. An alert is still told.
+// broken ends a connection that cannot be read any more. An alert is still told, unless
+// the peer takes nothing.
 func (l *Loop) broken(c *Conn, err error) {
 	reason, cause := whyUnread(err)
-	if reason == ReasonCut || reason == ReasonReset {
+	if reason == ReasonCut || reason == ReasonReset || errors.Is(err, errAnswers) {
+		c.flowing().cause = cause
 		c.Abort(reason)
 		return
 	}

@@ -1,8 +1,10 @@
 package local
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -36,5 +38,32 @@ func TestUnnamedOfAnotherThread(t *testing.T) {
 	})
 	if _, err := os.Stat(filepath.Join(dir, "f")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnnamedWithoutProc: where there is no /proc, as in a container of nothing but ftpd, no
+// file is made that only one of the threads could name.
+func TestUnnamedWithoutProc(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may change the root directory")
+	}
+	dir := t.TempDir()
+	top, err := os.Open(dir)
+	check(t, err)
+	defer top.Close()
+	probe := place{&directory{file: top}, "probe"}
+	if !unnamedWorks(probe) {
+		t.Skip("this file system has no files without a name")
+	}
+	works := make(chan bool)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its root directory
+		if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Chroot(dir)); err != nil {
+			t.Error(err)
+		}
+		works <- unnamedWorks(probe)
+	}()
+	if <-works {
+		t.Error("it is believed to work without /proc")
 	}
 }

@@ -56,10 +56,26 @@ var tasks = []task{
 // up. Each has to end well or with an error that says so, nothing wrong may come of
 // it, and the same command has to succeed when the connection is a good one.
 func (w *world) damageAll(ctx context.Context) error {
-	if err := w.damagers(ctx, time.Now()); err != nil { // so that all is warm
+	if err := w.warm(ctx); err != nil {
 		return err
 	}
 	return w.givesBack(func() error { return w.damagers(ctx, until(ctx, w.damage, w.load+2*margin)) })
+}
+
+// warm has the server do everything that it may be asked for once: what it opens for its first
+// upload, for one, it keeps open.
+func (w *world) warm(ctx context.Context) error {
+	random := w.drawer("warm")
+	for i, t := range tasks {
+		j, err := w.newJob(fmt.Sprintf("w%d", i), t, w.server.Address, random)
+		if err != nil {
+			return err
+		}
+		if _, err := w.must(ctx, j.here, w.server.Address, j.args...); err != nil {
+			return err
+		}
+	}
+	return w.damagers(ctx, time.Now())
 }
 
 // damagers runs clients on damaged connections, each of them at least once.

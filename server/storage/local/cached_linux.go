@@ -52,8 +52,8 @@ func (s *Store) StatCached(path storage.Path) (storage.Info, bool) {
 	var stat unix.Stat_t
 	err = unix.Fstat(fd, &stat)
 	_ = unix.Close(fd) // nothing was read or written
-	if err != nil || stat.Dev != s.cached.device || stat.Mode&unix.S_IFMT == unix.S_IFLNK {
-		return storage.Info{}, false
+	if err != nil || stat.Dev != s.cached.device || stat.Mode&unix.S_IFMT == unix.S_IFLNK || stat.Nlink == 0 {
+		return storage.Info{}, false // Nlink: a root that was removed can be described still
 	}
 	return infoOf(&stat), true
 }

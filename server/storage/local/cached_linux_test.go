@@ -69,3 +69,16 @@ func TestStatCachedAtAMount(t *testing.T) {
 	_, err = s.Stat(storage.Path("mounted/"+inside[0].Name()), true)
 	wantError(t, "Stat", err, fs.ErrPermission)
 }
+
+// A root that was removed while it is open has a description still, which is not told.
+func TestStatCachedOfARemovedRoot(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "root")
+	check(t, os.Mkdir(dir, 0o755))
+	s := open(t, dir, Options{})
+	check(t, os.Remove(dir))
+	if got, ok := s.StatCached(storage.Root); ok {
+		t.Errorf("%+v", got)
+	}
+	_, err := s.Stat(storage.Root, true)
+	wantError(t, "Stat", err, fs.ErrNotExist)
+}

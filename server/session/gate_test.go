@@ -8,6 +8,7 @@ import (
 
 	"ftpd/protocol"
 	"ftpd/server/session"
+	"ftpd/server/storage"
 )
 
 // policy is the gate of a walk: user names say what they may do, or what goes wrong.
@@ -43,6 +44,7 @@ func (p *policy) Admit(netip.Addr, time.Time) (int, error) { return 0, nil }
 
 // Login is part of session.Gate.
 func (p *policy) Login(attempt session.Attempt) (*session.Account, error) {
+	w := p.walk
 	allow, err := session.ParsePermissions(strings.ReplaceAll(attempt.User, "+", ","))
 	switch {
 	case attempt.User == "broken":
@@ -51,8 +53,11 @@ func (p *policy) Login(attempt session.Attempt) (*session.Account, error) {
 		answer := &protocol.RequestError{Code: protocol.Auth, Message: "login failed"}
 		return nil, &session.LoginError{Answer: answer, Cause: "no such user", Delay: time.Second}
 	}
-	account := &session.Account{Name: attempt.User, Storage: p.walk.h.store, Allow: allow, Release: func() { p.walk.given++ }}
-	p.walk.logins = append(p.walk.logins, account)
+	account := &session.Account{Name: attempt.User, Storage: w.h.store, Allow: allow, Release: func() { w.given++ }}
+	if attempt.Method == protocol.Password {
+		account.Storage, account.Open = nil, func() error { return w.openHome(account) }
+	}
+	w.logins = append(w.logins, account)
 	return account, nil
 }
 
@@ -64,4 +69,13 @@ func (w *walk) login() {
 	}
 	user := of(w, "read+write+delete+list", "read+write+delete+list", "read+list", "nobody", "broken", "write")
 	w.send(protocol.Append(nil, id, protocol.Authenticate{Method: of(w, protocol.Password, protocol.Password, protocol.PublicKey), User: user, Credential: []byte("secret")}))
+}
+
+// openHome opens the home of an account, which may fail.
+func (w *walk) openHome(account *session.Account) error {
+	if w.byte()%4 == 0 {
+		return storage.ErrBusy
+	}
+	account.Storage = w.h.store
+	return nil
 }

@@ -193,7 +193,8 @@ func TestHomeOffTheLine(t *testing.T) {
 	final[protocol.Meta](slow[0], protocol.Stat{})
 }
 
-// TestHomeThatDoesNotOpen: the account is given up.
+// TestHomeThatDoesNotOpen: the account is given up, and who gets nothing better in is late for
+// the login timeout like everybody else.
 func TestHomeThatDoesNotOpen(t *testing.T) {
 	c := gather(t)
 	inner := c.gate.login
@@ -206,5 +207,12 @@ func TestHomeThatDoesNotOpen(t *testing.T) {
 	h.run()
 	if code := codeOf(t, h.frames()); code != protocol.IO || c.released != 1 {
 		t.Errorf("%s, %d accounts released", code, c.released)
+	}
+	if h.deadline.IsZero() {
+		t.Error("the connection may stay for ever without a login")
+	}
+	h.now = h.now.Add(time.Hour)
+	if h.session.Expire(h.now); h.finished != "login timeout" {
+		t.Errorf("finished for %q", h.finished)
 	}
 }

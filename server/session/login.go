@@ -209,6 +209,9 @@ func (l *login) tell(s *Session) {
 	}
 	s.login = nil
 	s.fail(l.entry, l.failure)
+	if s.state == authenticating {
+		s.link.SetDeadline(s.loginDeadline()) // there is none while a home is opened
+	}
 }
 
 // sooner returns the earlier one of a deadline, zero being never, and of the time

@@ -168,6 +168,9 @@ func (w *walk) check() {
 	if !w.quiet() {
 		return // the two may differ for now
 	}
+	if len(inFlight) == 0 && w.h.deadline.IsZero() {
+		w.t.Fatal("a connection may rest for ever")
+	}
 	for _, id := range inFlight {
 		if w.ledger.newest(id) == nil && !w.ledger.owed[id] {
 			w.t.Fatalf("request %d is in flight for the server, and over for the client", id)

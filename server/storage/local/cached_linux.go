@@ -35,14 +35,16 @@ func cachedOf(fd int) (c cached) {
 }
 
 // StatCached implements [storage.Cached]. The kernel refuses a path of which it has not all
-// names in memory, or that has a link in it (openat2(2), RESOLVE_CACHED, since Linux 5.12).
+// names in memory, or that has a link or a mount point in it (openat2(2), RESOLVE_CACHED, since
+// Linux 5.12): below that a network or another program may be asked for each description, and
+// only [Store.Stat] knows the directories of the store by what they are.
 func (s *Store) StatCached(path storage.Path) (storage.Info, bool) {
 	if !s.cached.known || s.inSteps.Load() {
 		return storage.Info{}, false
 	}
 	fd, err := unix.Openat2(int(s.top.Fd()), string(path), &unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | resolveCached,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV | resolveCached,
 	})
 	if err != nil {
 		return storage.Info{}, false
@@ -50,8 +52,8 @@ func (s *Store) StatCached(path storage.Path) (storage.Info, bool) {
 	var stat unix.Stat_t
 	err = unix.Fstat(fd, &stat)
 	_ = unix.Close(fd) // nothing was read or written
-	if err != nil || stat.Dev != s.cached.device || stat.Mode&unix.S_IFMT == unix.S_IFLNK {
-		return storage.Info{}, false
+	if err != nil || stat.Dev != s.cached.device || stat.Mode&unix.S_IFMT == unix.S_IFLNK || stat.Nlink == 0 {
+		return storage.Info{}, false // Nlink: a root that was removed can be described still
 	}
 	return infoOf(&stat), true
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,7 +120,11 @@ func TestHomesThatNeedAFlag(t *testing.T) {
 // refused runs ftpd with flags that it does not serve with, and returns what it printed.
 func refused(t *testing.T, flags ...string) (string, error) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), ftpd, append([]string{"--root", t.TempDir()}, flags...)...).CombinedOutput()
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // where it serves all the same
+	defer cancel()
+	cmd := exec.CommandContext(ctx, ftpd, append([]string{"--root", t.TempDir()}, flags...)...)
+	cmd.Env = append(os.Environ(), "FTPD_TLS=false") // the flags alone say what there is
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 

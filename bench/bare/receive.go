@@ -182,5 +182,5 @@ func (f *received) store() error {
 }
 
 func (f *received) stamp() error {
-	return unix.UtimesNanoAt(f.dir, f.name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, f.mtime}, 0)
+	return unix.UtimesNanoAt(f.dir, f.name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(f.mtime)}, 0)
 }

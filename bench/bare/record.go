@@ -5,8 +5,6 @@ package main
 import (
 	"encoding/binary"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/zeebo/xxh3"
 )
 
@@ -29,12 +27,12 @@ type record struct {
 	mode   uint16
 	length uint32
 	offset int64
-	mtime  unix.Timespec
+	mtime  int64 // in ns
 	digest xxh3.Uint128
 }
 
 // recordLen is the length of a record, in bytes.
-const recordLen = 49
+const recordLen = 41
 
 func (r *record) put(b []byte) {
 	b[0] = byte(r.kind)
@@ -42,10 +40,9 @@ func (r *record) put(b []byte) {
 	binary.BigEndian.PutUint16(b[3:], r.mode)
 	binary.BigEndian.PutUint32(b[5:], r.length)
 	binary.BigEndian.PutUint64(b[9:], uint64(r.offset))
-	binary.BigEndian.PutUint64(b[17:], uint64(r.mtime.Sec))
-	binary.BigEndian.PutUint64(b[25:], uint64(r.mtime.Nsec))
-	binary.BigEndian.PutUint64(b[33:], r.digest.Hi)
-	binary.BigEndian.PutUint64(b[41:], r.digest.Lo)
+	binary.BigEndian.PutUint64(b[17:], uint64(r.mtime))
+	binary.BigEndian.PutUint64(b[25:], r.digest.Hi)
+	binary.BigEndian.PutUint64(b[33:], r.digest.Lo)
 }
 
 func (r *record) get(b []byte) {
@@ -54,6 +51,6 @@ func (r *record) get(b []byte) {
 	r.mode = binary.BigEndian.Uint16(b[3:])
 	r.length = binary.BigEndian.Uint32(b[5:])
 	r.offset = int64(binary.BigEndian.Uint64(b[9:]))
-	r.mtime = unix.Timespec{Sec: int64(binary.BigEndian.Uint64(b[17:])), Nsec: int64(binary.BigEndian.Uint64(b[25:]))}
-	r.digest = xxh3.Uint128{Hi: binary.BigEndian.Uint64(b[33:]), Lo: binary.BigEndian.Uint64(b[41:])}
+	r.mtime = int64(binary.BigEndian.Uint64(b[17:]))
+	r.digest = xxh3.Uint128{Hi: binary.BigEndian.Uint64(b[25:]), Lo: binary.BigEndian.Uint64(b[33:])}
 }

@@ -89,7 +89,7 @@ func (s *sender) file(dirfd int, path, name string) error {
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return err
 	}
-	r := record{kind: whole, mode: uint16(stat.Mode & 0o777), mtime: stat.Mtim}
+	r := record{kind: whole, mode: uint16(stat.Mode & 0o777), mtime: stat.Mtim.Nano()}
 	if stat.Size > block {
 		return s.large(fd, r, name)
 	}

@@ -37,6 +37,34 @@ func TestUserWithoutSecrets(t *testing.T) {
 	}
 }
 
+// TestNewcomers: what somebody gets wrong at first is named with what to do about it.
+func TestNewcomers(t *testing.T) {
+	p := populate(t)
+	p.add("alice", "sesame")
+	private := filepath.Join(p.dir, "key")
+	if err := os.WriteFile(private, []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(p.dir, "missing")
+	const makes = "hint: \"ftpd user add NAME --users FILE\" makes it"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"user", "add", "bob", "--users", p.file, "--key", private}, "key: it is a private key, which stays with its user\nhint: name the public one"},
+		{[]string{"user", "set", "alice", "--users", p.file}, "no flag says what to change\nhint: "},
+		{[]string{"user", "list", "--users", missing}, makes},
+		{[]string{"user", "set", "bob", "--users", missing, "--quota", "1M"}, makes},
+		{[]string{"--listen", "127.0.0.1:0", "--root", p.dir, "--users", missing}, makes},
+		{[]string{"--listen", "127.0.0.1:0", "--root", missing}, "hint: make it first, or name another with --root DIR"},
+	} {
+		out, err := exec.CommandContext(t.Context(), ftpd, c.args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%q: %v: %s", c.args, err, out)
+		}
+	}
+}
+
 // TestPasswordFileOfOthers: what others can read is no secret.
 func TestPasswordFileOfOthers(t *testing.T) {
 	p := populate(t)

@@ -416,7 +416,7 @@ func TestUserCommand(t *testing.T) {
 		{[]string{"add", "bob", "--quota", "many", "--key", key}, "--quota"},
 		{[]string{"add", "bob", "--allow", "fly", "--key", key}, "--allow"},
 		{[]string{"add", "bob", "--rate-up", "1", "--key", key}, "--rate-up"},
-		{[]string{"set", "carol"}, "no user"},
+		{[]string{"set", "carol", "--quota", "1M"}, "no user"},
 		{[]string{"passwd", "carol", "--password-file", p.secret("x")}, "no user"},
 		{[]string{"del", "carol"}, "no user"},
 		{[]string{"fly"}, "unknown command"},

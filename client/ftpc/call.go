@@ -112,7 +112,7 @@ func (c *call) connectTargets(arguments ...string) ([]target, error) {
 	if err := c.dial(on); err != nil {
 		return nil, err
 	}
-	c.out.readOnly = c.client.Server().ReadOnly
+	c.out.readOnly, c.out.users = c.client.Server().ReadOnly, c.client.Server().Users
 	return targets, nil
 }
 

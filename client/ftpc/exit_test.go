@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -59,6 +60,7 @@ func TestErrors(t *testing.T) {
 		{"no TLS", &client.TLSError{Address: loopback, Err: client.ErrSecureServer}, statusOther, message{text: loopback + " speaks TLS", hint: "--tls, or ftpds://" + loopback + ", speaks it too"}},
 		{"integrity", refused(protocol.Integrity, "block 3 is damaged"), statusIntegrity, message{text: "block 3 is damaged (" + loopback + ")", hint: "run the same command again"}},
 		{"no space", refused(protocol.NoSpace, "x"), statusOther, message{text: "no space left on " + loopback}},
+		{"quota", refused(protocol.Quota, "quota exceeded"), statusOther, message{text: "quota exceeded (" + loopback + ")", hint: "ftpc rm makes room, and what an interrupted put has left goes when that put is run again; on the server ftpd user set NAME --quota, or --quota-files, and SIGHUP give more"}},
 		{"no sentence", refused(protocol.TooLarge, ""), statusOther, message{text: "too large (" + loopback + ")"}},
 		{"escapes", refused(protocol.IO, "\x1b[2J"), statusOther, message{text: `\x1b[2J (` + loopback + ")"}},
 		{"directory", refused(protocol.IsDirectory, "x"), statusOther, message{text: "is a directory on " + loopback, hint: "-r gets a directory with all it holds"}},
@@ -107,6 +109,27 @@ func TestReadOnlyHint(t *testing.T) {
 	s := setting{command: "put", address: "h:1", readOnly: true}
 	if got := s.explain(refused(protocol.Permission, "x")).hint; got != "the server is read-only" {
 		t.Errorf("hint %q", got)
+	}
+}
+
+// Who is not logged in hears that a login may help, where the server has users and gives no
+// other reason.
+func TestPermissionWithoutALogin(t *testing.T) {
+	const away = "permission denied: it leads out of the served directory"
+	for _, test := range []struct {
+		s        setting
+		sentence string
+		want     bool
+	}{
+		{setting{users: true}, "permission denied", true},
+		{setting{users: true, user: "ann"}, "permission denied", false},
+		{setting{}, "permission denied", false},
+		{setting{users: true}, `"a": ` + away, false},
+	} {
+		hint := test.s.explain(refused(protocol.Permission, test.sentence)).hint
+		if strings.Contains(hint, "--user NAME") != test.want {
+			t.Errorf("%+v, %q: hint %q", test.s, test.sentence, hint)
+		}
 	}
 }
 

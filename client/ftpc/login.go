@@ -76,12 +76,15 @@ func (c *call) readIdentity(file string) (ssh.Signer, error) {
 		return nil, secretFault(file, err)
 	}
 	defer f.Close()
-	if err := onlyOwn(f); err != nil {
-		return nil, secretFault(file, err)
-	}
 	const longest = 64 << 10 // an RSA key of 16 Kibit has 13 KiB
 	text, err := io.ReadAll(io.LimitReader(f, longest))
 	if err != nil {
+		return nil, secretFault(file, err)
+	}
+	if _, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil { // before its mode, which is no matter
+		return nil, secretFault(file, errPublic)
+	}
+	if err := onlyOwn(f); err != nil {
 		return nil, secretFault(file, err)
 	}
 	signer, err := ssh.ParsePrivateKey(text)

@@ -131,6 +131,8 @@ func TestIdentity(t *testing.T) {
 	locked, file := newKey(t, "pass phrase")
 	readable := filepath.Join(t.TempDir(), "readable")
 	check(t, os.WriteFile(readable, nil, 0o640))
+	public := open + ".pub"
+	check(t, os.WriteFile(public, []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbTFR5gbzvPFmoQXDUSdVSDHpnCqnkK+xnJSgUWqC ann\n"), 0o644))
 	socket := serveAgent(t, locked)
 	for _, test := range []struct {
 		name, file, agent string
@@ -146,6 +148,7 @@ func TestIdentity(t *testing.T) {
 		{"wrong passphrase", file, "", "phrase\r", statusLocal, "the passphrase is not that of the key"},
 		{"interrupt", file, "", "pass\x03", statusInterrupted, "interrupted"},
 		{"readable", readable, "", "", statusLocal, "others than its owner may read it\nhint: chmod go= " + readable},
+		{"public", public, "", "", statusLocal, "it is a public key\nhint: --identity names the private one"},
 		{"missing", open + "x", "", "", statusLocal, "no such file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -100,11 +100,17 @@ func (c *call) givenPassword() ([]byte, error) {
 // errReadable is that others than its owner may read a secret.
 var errReadable = errors.New("others than its owner may read it")
 
+// errPublic is that a file has the public half of a key.
+var errPublic = errors.New("it is a public key")
+
 // secretFault is a fault of a file that holds a secret.
 func secretFault(file string, err error) error {
 	hint := ""
-	if errors.Is(err, errReadable) {
+	switch {
+	case errors.Is(err, errReadable):
 		hint = "chmod go= " + visible(file)
+	case errors.Is(err, errPublic):
+		hint = "--identity names the private one, which ssh-keygen writes to the same name without .pub"
 	}
 	return &failure{name: file, hint: hint, err: &client.LocalError{Op: "read", Path: file, Err: err}}
 }

@@ -39,6 +39,9 @@ func (s setting) keyWords(err *client.KeysError) (text, hint string) {
 	}
 	adds := "the server takes the keys that ftpd user set " + visible(s.user) + " --key FILE names there, after SIGHUP"
 	if s.identity != "" {
+		if kind := err.Keys[0].Type(); kind != ssh.KeyAlgoED25519 && kind != ssh.KeyAlgoRSA {
+			adds = "servers take ed25519 and RSA, and no " + visible(kind) + ": ssh-keygen -t ed25519 makes a key"
+		}
 		return "refused was the key " + enumerate(names) + " of " + visible(s.identity), adds
 	}
 	if s.unoffered > 0 {

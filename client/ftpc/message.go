@@ -56,6 +56,7 @@ type setting struct {
 	typed     []string          // URLs that paths of a profile have become, each before that
 	unknown   string            // what could be a profile, and is none; may be empty
 	readOnly  bool              // the server refuses every change
+	users     bool              // the server has users, who can log in
 	again     string            // what to do for another try; empty where the same command is right
 }
 
@@ -310,6 +311,7 @@ var hints = map[protocol.Code]map[string]string{
 		"get": "-r gets a directory with all it holds",
 		"put": "-d DIR puts into a directory",
 		"rm":  "-r removes a directory with all it holds",
+		"sum": "a pattern in quotes is for what a directory holds: 'DIR/**'",
 	},
 	protocol.NotFound: {
 		"mkdir": "-p makes the missing parents too",
@@ -331,12 +333,16 @@ func (s setting) remoteHint(err *client.Error) string {
 		return "ftpc stat --json tells the etag that it has now, if it is there"
 	case err.Code == protocol.Permission && s.readOnly:
 		return "the server is read-only"
+	case err.Code == protocol.Permission && s.users && s.user == "" && !strings.Contains(err.Message, ": permission denied: "):
+		return "nobody is logged in: --user NAME, or NAME@ in the URL, logs in who may be allowed more"
 	case err.Code == protocol.Invalid && err.Path != "" && strings.Trim(err.Path, "/") == "":
 		return "the served directory itself is ."
 	case err.Code == protocol.Invalid && strings.HasPrefix(err.Path, "/"):
 		return "paths begin at the served directory: " + visible(strings.TrimLeft(err.Path, "/"))
 	case err.Code == protocol.Changed, err.Code == protocol.Integrity:
 		return sameCommand
+	case err.Code == protocol.Quota:
+		return "ftpc rm makes room, and what an interrupted put has left goes when that put is run again; on the server ftpd user set NAME --quota, or --quota-files, and SIGHUP give more"
 	case err.Code == protocol.Busy:
 		return sameCommand + " later"
 	}

@@ -99,7 +99,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 		return service.wrongAddress(c, err)
 	}
 	if err != nil {
-		return hintOfHomes(hintOfAddress(err))
+		return hintOfHomes(hintOfFiles(hintOfAddress(err), config))
 	}
 	if err := enter(plan, config); err != nil {
 		return err // the process ends, and with it what it has open

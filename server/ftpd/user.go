@@ -131,7 +131,7 @@ func checkHomes(users []access.User) error { return hintOfHomes(server.CheckHome
 // hintOfHomes says what helps where quotas cannot be kept.
 func hintOfHomes(err error) error {
 	if errors.Is(err, server.ErrQuotas) {
-		return &hinted{err, "\"ftpd user set NAME --home DIR\" gives a user a home beside the others; without --home it is the root, in which all lie. Where a server lets anybody change the root, say --anonymous ro or off"}
+		return &hinted{err, "--home DIR of \"ftpd user add\" and \"ftpd user set\" gives a user a home beside the others; without --home it is the root, in which all lie. Where a server lets anybody change the root, say --anonymous ro or off"}
 	}
 	return err
 }
@@ -144,6 +144,11 @@ func (u *userCommands) passwd(c *cli.Context) error {
 }
 
 func (u *userCommands) set(c *cli.Context) error {
+	if !slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] != "users" && c.IsSet(f.Names()[0]) }) {
+		usage := command.Usagef("no flag says what to change")
+		usage.Hint = "run ftpd user set --help for the flags there are"
+		return usage
+	}
 	var changed access.User
 	err := change(c, func(user *access.User) error {
 		if c.Bool("no-keys") {
@@ -191,7 +196,7 @@ func (u *userCommands) del(c *cli.Context) error {
 // file.
 func changeAt(file, name string, how func(users []access.User, i int) ([]access.User, error)) error {
 	if _, err := access.ReadUsers(file); err != nil {
-		return err
+		return hintOfUsers(err)
 	}
 	return access.ChangeUsers(file, func(users []access.User) ([]access.User, error) {
 		i := find(users, name)
@@ -223,7 +228,7 @@ func (u *userCommands) list(c *cli.Context) error {
 	}
 	users, err := access.ReadUsers(file)
 	if err != nil {
-		return err
+		return hintOfUsers(err)
 	}
 	if c.Bool("json") {
 		return printJSON(u.stdout, users)

@@ -98,6 +98,9 @@ func keysOf(files []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if bytes.Contains(text, []byte("PRIVATE KEY-----")) {
+			return nil, &hinted{fmt.Errorf("%s: it is a private key, which stays with its user", file), "name the public one: ssh-keygen writes it to FILE.pub"}
+		}
 		number := 0
 		for line := range bytes.Lines(text) {
 			number++

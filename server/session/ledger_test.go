@@ -30,6 +30,7 @@ type ledger struct {
 	away     bool // GOAWAY came
 	last     bool // an ERROR of the connection came
 	broken   bool // the client has sent what no server may take
+	parted   bool // the client has said BYE
 	allow    session.Permissions
 	account  func() session.Permissions // of the last login that succeeded
 }
@@ -112,8 +113,11 @@ func (l *ledger) sendsFrame(f protocol.Frame) {
 	case protocol.OpHello, protocol.OpData:
 	case protocol.OpBye:
 		for _, a := range l.all() {
-			a.drained = reasonBye
+			if !l.parted { // what comes behind the first one need not be read
+				a.drained = reasonBye
+			}
 		}
+		l.parted = true
 	case protocol.OpPing:
 		l.pings = append(l.pings, f)
 	case protocol.OpEnd, protocol.OpCancel:
